@@ -1,0 +1,1 @@
+"""Agents: policies, training, evaluation in reality."""

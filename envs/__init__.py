@@ -1,0 +1,1 @@
+"""Environments: real ones (no torch) and dreamed ones."""

@@ -1,0 +1,1 @@
+"""Pac-Man as numpy code: the real game that the worlds learn."""

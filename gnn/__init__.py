@@ -1,0 +1,1 @@
+"""Graph networks over game worlds (torch_geometric underneath)."""

@@ -1,0 +1,1 @@
+"""The commands of the shell program, one file each."""

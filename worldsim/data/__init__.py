@@ -1,0 +1,1 @@
+"""Recordings of real play: episodes, shards on disk, windows for training."""

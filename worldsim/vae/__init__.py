@@ -1,0 +1,1 @@
+"""Autoencoders: the published convolutional VAE, and a codebook over patches."""

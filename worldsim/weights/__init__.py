@@ -1,0 +1,1 @@
+"""Bundled worlds, a folder each."""
