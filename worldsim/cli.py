@@ -44,6 +44,7 @@ COMMANDS: dict[str, Entry] = {
 }
 """Every command, in the order of the line record -> train -> dream -> agent -> evaluate -> play."""
 
+FLAGS = ("--help", "--version")
 BROKEN_PIPE = 141  # 128 + SIGPIPE, as a shell reports a program whose reader went away
 INTERRUPTED = 130  # 128 + SIGINT
 
@@ -86,7 +87,7 @@ def _dispatch(args: list[str]) -> int:
         return 0
     name = args[0]
     if name not in COMMANDS:
-        near = difflib.get_close_matches(name.replace("_", "-"), COMMANDS, n=1, cutoff=0.5)
+        near = difflib.get_close_matches(name.replace("_", "-"), [*COMMANDS, *FLAGS], n=1, cutoff=0.5)
         hint = f"did you mean {near[0]!r}?" if near else f"one of: {', '.join(COMMANDS)}"
         what = "option" if name.startswith("-") else "command"
         return _say(f"no {what} named {name!r}; {hint}", 2)
@@ -126,7 +127,7 @@ def parse(name: str, args: Sequence[str]) -> Command | int:
                 command_class,
                 prog=f"worldsim {name}",
                 args=list(args),
-                config=(tyro.conf.HelptextFromCommentsOff,),
+                config=(tyro.conf.HelptextFromCommentsOff, tyro.conf.PositionalMetavarFromFieldName),
             )
     except SystemExit as stop:
         status = stop.code if isinstance(stop.code, int) else 2
