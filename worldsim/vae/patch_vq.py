@@ -128,7 +128,7 @@ class PatchVQ(nn.Module):
     @torch.no_grad()
     def reseed(self, z: Tensor, error: Tensor, generator: torch.Generator) -> int:
         """Give codes that nothing uses to badly drawn patches; returns how many were moved."""
-        dead = (self.mass < 0.01 * self.mass.mean().clamp(max=1.0)).nonzero()[:, 0]
+        dead = (self.mass < 0.05).nonzero()[:, 0]
         if len(dead) == 0 or float(error.sum()) <= 0:
             return 0
         picked = torch.multinomial(error.clamp(min=1e-12), len(dead), replacement=True, generator=generator)

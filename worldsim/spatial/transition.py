@@ -1,0 +1,160 @@
+"""The spatial world's transition: codes on a grid move by convolutions that the action gates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+_GROUPS = 5
+_NEAR = tuple((r, c) for r in range(-2, 3) for c in range(-2, 3) if 0 < abs(r) + abs(c) <= 2)
+_CLOCK = 8  # sines and cosines of the step count, periods 8 to 1024
+
+
+@dataclass(frozen=True)
+class TransitionConfig:
+    """Sizes of `Transition`; every default was chosen on Pac-Man with short runs on one CPU core."""
+
+    embedding: int = 32
+    """Numbers per code that the convolutions read."""
+    summary: int = 8
+    """Numbers per cell that the LSTM, the gate and the agent read."""
+    hidden: int = 256
+    """H, width of the LSTM: what the present picture does not show (time, what lies under a ghost)."""
+    gated: int = 96
+    """Channels of the gated convolution."""
+    channels: int = 64
+    """Channels after it."""
+    outcome_hidden: int = 128
+    """Width of the outcome head."""
+    clock: bool = True
+    """Whether the LSTM is told how many steps the stream is old; only for worlds trained from the first frame on."""
+
+
+class Reading(NamedTuple):
+    """What the transition makes of a code grid and an action, before anything is sampled."""
+
+    cells: Tensor  # (n, R*C, channels), one feature vector a cell
+    summary: Tensor  # (n, R*C*summary), what the outcome head knows of the present picture
+
+
+class Transition(nn.Module):
+    """``p(x', reward, end | x, a, h)`` over grids of codes x, and the LSTM state h that carries what x does not show.
+
+    ``h' = LSTM([S x, a, clock], h)``; ``g = MLP([S x, a, h'])``;
+    ``f = relu(W (sigmoid(g_1) * conv3x3(E x)) + g_2 + position)``, ``f = relu(f + conv3x3(f))``;
+    ``p(x'_i) = softmax(V relu(f_i + N [x'_j : j near i, drawn before i]))``.
+
+    Cells are drawn in five passes, cell (r, c) in pass ``(r + 2 c) mod 5``: a cell and its four neighbours all fall
+    into different passes, and so do the cells that a mover at one place can move to. Each pass sees what the earlier
+    ones drew within two steps, so a ghost that was drawn to the left is not drawn again to the right: it neither
+    multiplies nor fades. The likelihood is exact (a chain rule over the passes), and training needs one pass.
+
+    Source: ours. The gate by the action follows the idea of GameGAN's ``h * H(a, z)`` (arXiv:2005.12126, section 3.1);
+    codes drawn independently are VQ world models' usual choice.
+
+    Shapes:
+        codes (n, R, C) int64, action (n, A) float, h (n, H); logits (n, R*C, K).
+    """
+
+    order: Tensor
+    near: Tensor
+    drawn_before: Tensor
+
+    def __init__(self, config: TransitionConfig, codes: int, rows: int, cols: int, action_size: int) -> None:
+        super().__init__()
+        self.config, self.codes, self.rows, self.cols = config, codes, rows, cols
+        cells, width = rows * cols, config.channels
+        self.embed = nn.Embedding(codes, config.embedding)
+        self.summarise = nn.Linear(config.embedding, config.summary)
+        seen = cells * config.summary + action_size
+        self.lstm = nn.LSTM(seen + (_CLOCK if config.clock else 0), config.hidden, batch_first=True)
+        self.gate = nn.Sequential(nn.Linear(seen + config.hidden, 128), nn.ReLU(), nn.Linear(128, config.gated + width))
+        self.local = nn.Conv2d(config.embedding, config.gated, 3, padding=1)
+        self.mix = nn.Conv2d(config.gated, width, 1, bias=False)
+        self.position = nn.Parameter(torch.zeros(width, rows, cols))
+        self.residual = nn.Conv2d(width, width, 3, padding=1)
+        self.near_embed = nn.Embedding(codes + 2, 16)  # the two more: not drawn yet, outside the grid
+        self.near_mix = nn.Linear(len(_NEAR) * 16, width)
+        self.logits = nn.Linear(width, codes)
+        order, near = _passes(rows, cols)
+        self.register_buffer("order", order, persistent=False)
+        self.register_buffer("near", near, persistent=False)
+
+    def summary(self, codes: Tensor) -> Tensor:
+        """What LSTM, gate and agent read of a picture, within (-1, 1): (n, R, C) -> (n, R*C*summary)."""
+        return torch.tanh(self.summarise(self.embed(codes.flatten(1)))).flatten(1)
+
+    def clock(self, age: Tensor) -> Tensor:
+        """Step counts (...,) as sines and cosines (..., 8)."""
+        period = 8.0 * 8.0 ** torch.arange(_CLOCK // 2, device=age.device)
+        phase = age[..., None].float() * (2 * torch.pi / period)
+        return torch.cat([phase.sin(), phase.cos()], -1)
+
+    def remember(self, summary: Tensor, action: Tensor, age: Tensor) -> Tensor:
+        """The LSTM's input: (..., seen [+ 8])."""
+        parts = [summary, action] + ([self.clock(age)] if self.config.clock else [])
+        return torch.cat(parts, -1)
+
+    def step(self, remembered: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+        """One step of the LSTM: (n, seen), (n, H), (n, H) -> h, c."""
+        m = self.lstm
+        h, c = torch.lstm_cell(remembered, (h, c), m.weight_ih_l0, m.weight_hh_l0, m.bias_ih_l0, m.bias_hh_l0)
+        return h, c
+
+    def read(self, codes: Tensor, summary: Tensor, action: Tensor, h: Tensor) -> Reading:
+        """Everything about the next picture that does not depend on what is drawn of it."""
+        gate, bias = self.gate(torch.cat([summary, action, h], -1)).split([self.config.gated, self.config.channels], -1)
+        x = self.embed(codes).permute(0, 3, 1, 2)  # (n, E, R, C), channels last in memory
+        x = self.local(x) * torch.sigmoid(gate)[:, :, None, None]
+        x = F.relu(self.mix(x) + bias[:, :, None, None] + self.position)
+        x = F.relu(x + self.residual(x))
+        return Reading(x.permute(0, 2, 3, 1).flatten(1, 2), summary)
+
+    def draw_logits(self, cells: Tensor, known: Tensor, near: Tensor) -> Tensor:
+        """Logits of some cells: cells (n, m, channels), known (n, R*C + 2) codes, near (m, 12) -> (n, m, K)."""
+        embedded = self.near_embed(known)  # (n, R*C + 2, 16)
+        around = embedded[:, near.flatten()].reshape(len(known), len(near), -1)
+        out: Tensor = self.logits(F.relu(cells + self.near_mix(around)))
+        return out
+
+    def known(self, codes: Tensor | None, batch: int) -> Tensor:
+        """The cells drawn so far, then the entries for "not drawn yet" and "outside": (n, R*C + 2) int64."""
+        blank = torch.full((batch, self.rows * self.cols + 2), self.codes, device=self.order.device)
+        blank[:, -1] = self.codes + 1
+        if codes is not None:
+            blank[:, :-2] = codes.flatten(1)
+        return blank
+
+    def log_likelihood_logits(self, reading: Reading, after: Tensor) -> Tensor:
+        """Teacher forcing: logits of every cell given the cells of ``after`` (n, R, C) drawn before it."""
+        return self.draw_logits(reading.cells, self.known(after, len(after)), self.near)
+
+    def draw(self, reading: Reading, uniform: Tensor, temperature: Tensor) -> Tensor:
+        """Sample the next picture: uniform (n, R*C), temperature (n,) -> (n, R, C) int64."""
+        batch = len(uniform)
+        known = self.known(None, batch)
+        for index in range(_GROUPS):
+            group = (self.order == index).nonzero()[:, 0]
+            logits = self.draw_logits(reading.cells[:, group], known, self.near[group]).float()
+            total = (logits / temperature[:, None, None]).softmax(-1).cumsum(-1)
+            pick = (uniform[:, group, None] * total[..., -1:] >= total).sum(-1)
+            known[:, group] = pick.clamp(max=self.codes - 1)
+        return known[:, :-2].reshape(batch, self.rows, self.cols)
+
+
+def _passes(rows: int, cols: int) -> tuple[Tensor, Tensor]:
+    """Which pass draws each cell, (R*C,), and where it looks, (R*C, 12): a cell, "not drawn yet" or "outside"."""
+    cells = rows * cols
+    order = torch.tensor([(r + 2 * c) % _GROUPS for r in range(rows) for c in range(cols)])
+    near = torch.full((cells, len(_NEAR)), cells + 1)  # outside
+    for i in range(cells):
+        for k, (dr, dc) in enumerate(_NEAR):
+            r, c = i // cols + dr, i % cols + dc
+            if 0 <= r < rows and 0 <= c < cols:
+                j = r * cols + c
+                near[i, k] = j if order[j] < order[i] else cells
+    return order, near
