@@ -46,7 +46,7 @@ class Prefetch(Generic[T]):
         for index in range(first, last):
             try:
                 made: tuple[T | None, BaseException | None] = (make(index), None)
-            except BaseException as error:  # noqa: BLE001  (handed to the thread that asks for this batch)
+            except BaseException as error:  # handed to the thread that asks for this batch
                 made = (None, error)
             while not self._stop.is_set():
                 try:

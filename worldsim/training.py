@@ -8,11 +8,10 @@ of them, and what follows it should write files only where ``result.rank == 0``.
 from __future__ import annotations
 
 import hashlib
-import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,15 +23,21 @@ from torch import Tensor, nn
 
 from worldsim.errors import BadInput, Stopped
 from worldsim.fit_config import FitConfig
+from worldsim.moving_average import MovingAverage
 from worldsim.prefetch import Prefetch
+from worldsim.processes import launch
 from worldsim.training_log import TrainingLog
+from worldsim.training_state import load_state, save_state
+from worldsim.turns import Turn, give_gradients_to, turns_of
 
 __all__ = ["FitConfig", "FitResult", "Objective", "fit"]
 
 
 @runtime_checkable
 class Objective(Protocol):
-    """What fit() minimises: an `torch.nn.Module` (its parameters and buffers are what is trained and saved) with
+    """What fit() minimises.
+
+    A `torch.nn.Module`, whose parameters and buffers are what is trained and saved, with
 
     - ``loss(batch, generator, turn)``: the scalar to minimise and whatever else to log; random numbers come from
       ``generator``; anything counted over steps belongs in a registered buffer, so that it is saved;
@@ -87,21 +92,15 @@ def fit(
         OSError: Nothing could be written (disk full); the previous checkpoint is intact.
     """
     if not isinstance(objective, Objective):
-        raise BadInput(f"objective must have a method loss(batch, generator, turn), {type(objective).__name__} has none")
-    distributed = config.devices * config.nodes > 1
-    fabric = Fabric(
-        accelerator=config.device,
-        devices=config.devices,
-        num_nodes=config.nodes,
-        strategy="ddp" if distributed else "auto",
-        precision=config.precision,
-    )
-    fabric.launch()
+        raise BadInput(
+            f"objective must have a method loss(batch, generator, turn), {type(objective).__name__} has none"
+        )
+    fabric = launch(config)
     with ExitStack() as stack:
         if config.threads is not None:
             stack.callback(torch.set_num_threads, torch.get_num_threads())
             torch.set_num_threads(config.threads)
-        # Dropout can only draw from the global generator: each step seeds it, and the caller gets it back as it was.
+        # Each step seeds the global generator; the caller gets it back as it was.
         stack.enter_context(torch.random.fork_rng([fabric.device] if fabric.device.type == "cuda" else []))
         return _Run(fabric, objective, config, Path(out), name).train(batch_at)
 
@@ -113,28 +112,23 @@ class _Run:
         self.fabric, self.config, self.out, self.name = fabric, config, out, name
         self.path = out / f"{name}.pt"
         self.objective = objective.to(fabric.device)
-        self.turns = _turns(objective)
-        if unknown := set(config.learning_rates) - set(self.turns):
-            raise BadInput(f"learning_rates names {sorted(unknown)}, the objective's turns are {list(self.turns)}")
-        self.optimizers = {
-            turn: torch.optim.AdamW(
-                parameters, lr=config.learning_rate, betas=config.betas, weight_decay=config.weight_decay, fused=True
-            )
-            for turn, parameters in self.turns.items()
-        }
+        self.turns = turns_of(objective, config)
         self.step, self.seconds, self.last = 0, 0.0, dict[str, float]()
         self.sums: dict[str, Tensor] = {}  # log key -> (sum, count) since the last line
         self.bad = torch.full((), -1, device=fabric.device)  # first step whose loss was not finite
         self.stop = False
-        self.average: dict[str, Tensor] = {}
+        trained = {id(parameter) for turn in self.turns for parameter in turn.parameters}
+        self.average = (
+            MovingAverage({key: p for key, p in objective.named_parameters() if id(p) in trained}, config.ema)
+            if config.ema
+            else None
+        )
         out.mkdir(parents=True, exist_ok=True)
-        if self.path.exists():
-            self._restore()
-        elif fabric.world_size > 1:
+        if fabric.world_size > 1:
             for tensor in objective.state_dict().values():
                 torch.distributed.broadcast(tensor, 0)
-        if config.ema and not self.average:
-            self.average = {key: value.detach().clone() for key, value in self._trained()}
+        if self.path.exists():
+            self._restore()
 
     def train(self, batch_at: Callable[[int, int, int], Any]) -> FitResult:
         """All steps that are left."""
@@ -152,8 +146,8 @@ class _Run:
                     )
                 )
                 self._loop(batches, log)
-        if config.ema:
-            self._load_average()
+        if self.average is not None:
+            self.average.apply()
         return FitResult(self.step, self.seconds, self.last, fabric.global_rank)
 
     def _loop(self, batches: Prefetch[Any], log: TrainingLog | None) -> None:
@@ -190,44 +184,33 @@ class _Run:
 
     def _update(self, batch: Any) -> None:
         """One update of every turn."""
-        several = len(self.turns) > 1
-        for index, (turn, parameters) in enumerate(self.turns.items()):
-            key = _key(self.config.seed, self.step, self.fabric.global_rank, index)
-            torch.manual_seed(key)
-            generator = torch.Generator(self.fabric.device).manual_seed(key)
+        fabric, several = self.fabric, len(self.turns) > 1
+        for index, turn in enumerate(self.turns):
+            key = _key(self.config.seed, self.step, fabric.global_rank, index)
+            _seed_global(key, fabric.device)
+            generator = torch.Generator(fabric.device).manual_seed(key)
             if several:
-                _only(parameters, self.turns)
-            with self.fabric.autocast():
-                loss, logs = cast(Objective, self.objective).loss(batch, generator, turn)
-            optimizer = self.optimizers[turn]
-            optimizer.zero_grad()
-            loss.backward()
-            if self.fabric.world_size > 1:
-                _average_gradients(parameters, self.fabric.world_size)
-            if self.config.clip_value is not None:
-                nn.utils.clip_grad_value_(parameters, self.config.clip_value)
-            if self.config.clip_norm is not None:
-                logs = {**logs, "grad_norm": nn.utils.clip_grad_norm_(parameters, self.config.clip_norm)}
-            for group in optimizer.param_groups:
-                group["lr"] = self.config.learning_rate_at(self.step, turn)
-            optimizer.step()
-            self._note(loss, logs, f"{turn}/" if several else "")
+                give_gradients_to(turn, self.turns)
+            with fabric.autocast():
+                loss, logs = cast(Objective, self.objective).loss(batch, generator, turn.name)
+            norm = turn.update(loss, self.step, self.config, fabric.world_size)
+            self._note({"loss": loss, **logs} if norm is None else {"loss": loss, **logs, "grad_norm": norm}, turn)
         if several:
-            _only([p for group in self.turns.values() for p in group], self.turns)
-        if self.average:
-            # Early weights should not linger: the decay rises to its value (as in Polyak averaging) over the run.
-            decay = min(self.config.ema, (1 + self.step) / (10 + self.step))
-            with torch.no_grad():
-                pairs = [(self.average[key], value) for key, value in self._trained()]
-                torch._foreach_lerp_([old for old, _ in pairs], [new for _, new in pairs], 1 - decay)
+            give_gradients_to(None, self.turns)
+        if self.average is not None:
+            self.average.update(self.step)
 
-    def _note(self, loss: Tensor, logs: dict[str, Tensor], prefix: str) -> None:
+    def _note(self, values: dict[str, Tensor], turn: Turn) -> None:
         """Add to the means of the next log line; nothing here waits for a GPU."""
-        finite = torch.isfinite(loss.detach())
-        self.bad = torch.where((self.bad < 0) & ~finite, self.step + 1, self.bad)
-        for key, value in {"loss": loss, **logs}.items():
+        for key, value in values.items():
             value = torch.as_tensor(value, dtype=torch.float32, device=self.bad.device).detach()
-            self.sums[prefix + key] = self.sums.get(prefix + key, 0) + torch.stack([value, torch.ones_like(value)])
+            if key == "loss":
+                self.bad = torch.where((self.bad < 0) & ~torch.isfinite(value), self.step + 1, self.bad)
+            name = self._prefix(turn) + key
+            self.sums[name] = self.sums.get(name, 0) + torch.stack([value, torch.ones_like(value)])
+
+    def _prefix(self, turn: Turn) -> str:
+        return f"{turn.name}/" if len(self.turns) > 1 else ""
 
     def _agree(self, due: bool) -> bool:
         """Whether to stop, the same answer in every process; raises where a loss was not finite.
@@ -255,8 +238,8 @@ class _Run:
         self._share_sums()
         self.last = {key: float(total / count) for key, (total, count) in self.sums.items()}
         for turn in self.turns:
-            prefix = f"{turn}/" if len(self.turns) > 1 else ""
-            self.last[f"{prefix}learning_rate"] = self.config.learning_rate_at(self.step - 1, turn)
+            rate_of_turn = self.config.learning_rate_at(self.step - 1, turn.name)
+            self.last[f"{self._prefix(turn)}learning_rate"] = rate_of_turn
         self.last |= {"steps_per_second": round(rate, 3), "seconds": round(self.seconds, 3)}
         self.sums = {}
         if log is not None:
@@ -273,84 +256,41 @@ class _Run:
         samples = getattr(self.objective, "samples", None)
         if samples is None:
             return
-        raw = {key: value.detach().clone() for key, value in self._trained()} if self.average else {}
-        self._load_average()
         self.objective.eval()
-        with torch.no_grad(), self.fabric.autocast():
+        averaged = nullcontext() if self.average is None else self.average.applied()
+        with averaged, torch.no_grad(), self.fabric.autocast():
             log.picture(self.step, samples(batch))
         self.objective.train()
-        with torch.no_grad():
-            for key, value in self._trained():
-                if raw:
-                    value.copy_(raw[key])
 
     def _save(self) -> None:
-        """Write the checkpoint to a temporary name, then rename it: a killed process leaves the previous one."""
         self._share_sums()
-        if not self.fabric.is_global_zero:
-            return
-        temporary = self.path.with_name(self.path.name + ".part")
-        content = {
-            "objective": self.objective.state_dict(),
-            "optimizers": {turn: optimizer.state_dict() for turn, optimizer in self.optimizers.items()},
-            "average": self.average,
-            "sums": self.sums,
-            "step": self.step,
-            "seconds": self.seconds,
-            "logs": self.last,
-            "config": self.config.to_json(),
-        }
-        try:
-            with temporary.open("wb") as file:
-                torch.save(content, file)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, self.path)
-        except (OSError, RuntimeError) as error:  # torch's writer turns a full disk into a RuntimeError
-            temporary.unlink(missing_ok=True)
-            kept = "the previous checkpoint is intact" if self.path.exists() else "there was no earlier one"
-            raise OSError(
-                f"could not write {self.path} at step {self.step:,} ({error}); {kept}: make room and run again to go on"
-            ) from error
+        if self.fabric.is_global_zero:
+            content = {
+                "objective": self.objective.state_dict(),
+                "optimizers": {turn.name: turn.optimizer.state_dict() for turn in self.turns},
+                "average": None if self.average is None else self.average.values,
+                "sums": self.sums,
+                "step": self.step,
+                "seconds": self.seconds,
+                "logs": self.last,
+                "config": self.config.to_json(),
+            }
+            save_state(self.path, content)
+        self.fabric.barrier()  # a process that ended on its own would take the writing one down
 
     def _restore(self) -> None:
-        try:
-            saved = torch.load(self.path, map_location=self.fabric.device, weights_only=True)
-            step, config = int(saved["step"]), dict(saved["config"])
-        except OSError:
-            raise
-        except Exception as error:  # torch raises many types for a file that is not its own
-            raise BadInput(
-                f"{self.path} is not a checkpoint of fit(), or is damaged ({type(error).__name__}); delete it or "
-                "choose another folder"
-            ) from error
-        if differences := self.config.differences(config):
-            raise BadInput(
-                f"{self.out} holds a run with other settings: {'; '.join(differences)}; repeat those to go on, or "
-                "choose another folder"
-            )
-        if step > self.config.steps:
-            raise BadInput(f"{self.out} holds a run of {step:,} steps, asked for {self.config.steps:,}; choose another folder")
+        saved = load_state(self.path, self.config, self.fabric.device)
         try:
             self.objective.load_state_dict(saved["objective"])
-            for turn, optimizer in self.optimizers.items():
-                optimizer.load_state_dict(saved["optimizers"][turn])
+            for turn in self.turns:
+                turn.optimizer.load_state_dict(saved["optimizers"][turn.name])
+            if self.average is not None:
+                self.average.load(saved["average"])
         except (RuntimeError, KeyError, ValueError) as error:
-            raise BadInput(
-                f"{self.path} holds another model ({str(error).splitlines()[-1].strip()}); choose another folder"
-            ) from error
-        self.step, self.seconds, self.last = step, float(saved["seconds"]), dict(saved["logs"])
-        self.sums, self.average = dict(saved["sums"]), dict(saved["average"])
-
-    def _trained(self) -> Iterator[tuple[str, nn.Parameter]]:
-        members = {id(p) for parameters in self.turns.values() for p in parameters}
-        return ((key, value) for key, value in self.objective.named_parameters() if id(value) in members)
-
-    @torch.no_grad()
-    def _load_average(self) -> None:
-        for key, value in self._trained():
-            if key in self.average:
-                value.copy_(self.average[key])
+            reason = str(error).splitlines()[-1].strip()
+            raise BadInput(f"{self.path} holds another model ({reason}); choose another folder") from error
+        self.step, self.seconds, self.last = saved["step"], saved["seconds"], saved["logs"]
+        self.sums = saved["sums"]
 
     @contextmanager
     def _interruptible(self) -> Iterator[None]:
@@ -371,35 +311,13 @@ class _Run:
             signal.signal(signal.SIGINT, before)
 
 
-def _turns(objective: nn.Module) -> dict[str, list[nn.Parameter]]:
-    turns = getattr(objective, "turns", None)
-    groups: dict[str, Iterable[nn.Parameter]] = turns() if turns is not None else {"model": objective.parameters()}
-    result = {turn: [p for p in parameters if p.requires_grad] for turn, parameters in groups.items()}
-    if empty := [turn for turn, parameters in result.items() if not parameters]:
-        raise BadInput(f"turn {empty[0]!r} has no trainable parameters; is everything frozen?")
-    return result
-
-
-def _only(parameters: list[nn.Parameter], turns: dict[str, list[nn.Parameter]]) -> None:
-    """Gradients for these parameters alone: a turn need not pay for the others' or mix them into its own."""
-    chosen = {id(p) for p in parameters}
-    for group in turns.values():
-        for parameter in group:
-            parameter.requires_grad_(id(parameter) in chosen)
-
-
-def _average_gradients(parameters: list[nn.Parameter], world_size: int) -> None:
-    """Replace every gradient by its mean over processes, in one transfer."""
-    for parameter in parameters:
-        if parameter.grad is None:
-            parameter.grad = torch.zeros_like(parameter)
-    flat = torch.cat([cast(Tensor, p.grad).flatten() for p in parameters])
-    torch.distributed.all_reduce(flat)
-    flat /= world_size
-    for parameter, gradient in zip(parameters, flat.split([p.numel() for p in parameters]), strict=True):
-        cast(Tensor, parameter.grad).copy_(gradient.view_as(parameter))
-
-
 def _key(*parts: int) -> int:
     """A seed that differs wherever any part differs."""
     return int.from_bytes(hashlib.blake2b(repr(parts).encode(), digest_size=8).digest(), "little") >> 1
+
+
+def _seed_global(key: int, device: torch.device) -> None:
+    """Dropout draws from the global generator, and from nowhere else."""
+    torch.default_generator.manual_seed(key)
+    if device.type == "cuda":
+        torch.cuda.manual_seed(key)
