@@ -1,0 +1,143 @@
+"""Who plays while recording: policies for many rows at once, whose chance is given to them.
+
+A policy sees a `Turn` and answers with one action per row. Its random numbers come with the turn, a function of the
+episode and the step alone, so an episode does not depend on which other episodes are played beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from gymnasium import Space
+from gymnasium.spaces import Box, Discrete, MultiBinary, MultiDiscrete
+from numpy.typing import NDArray
+
+from worldsim.data.chance import uniforms
+from worldsim.errors import BadInput
+
+Array = NDArray[Any]
+Act = Callable[[Any, np.random.Generator], Array]
+"""What a caller may pass as a policy: (observations of n rows, generator) -> n actions."""
+
+STICK = 0.85
+"""Probability that `sticky` repeats its last action: 1 / (1 - 0.85) = 6.7 steps in one direction on average."""
+
+
+class Turn(NamedTuple):
+    """n rows that are to act."""
+
+    observations: Any  # (n, ...) as the environment, or `view` of it, shows them
+    previous: Array  # (n, ...) the last actions; meaningless where age is 0
+    ages: NDArray[np.int64]  # (n,) steps since the episode began
+    keys: NDArray[np.uint64]  # (n,) one per episode
+
+    def chances(self, columns: int) -> NDArray[np.float64]:
+        """(n, columns) in [0, 1), new ones each step. Column 0 decides, the others are for `sample`."""
+        return uniforms(self.keys, self.ages + 1, columns)
+
+    def lots(self) -> NDArray[np.float64]:
+        """(n,) in [0, 1), the same through an episode."""
+        return uniforms(self.keys, np.zeros_like(self.ages), 2)[:, 1]
+
+
+class Policy(Protocol):
+    """One player."""
+
+    name: str  # recorded with every episode
+    view: str | None  # the kind of observation it needs where that is not the recorded one, else None
+
+    def act(self, turn: Turn) -> Array:
+        """One action per row: (n, ...)."""
+
+
+class RandomPolicy:
+    """Every action alike."""
+
+    name = "random"
+    view = None
+
+    def __init__(self, space: Space[Any]) -> None:
+        self._space = checked(space)
+
+    def act(self, turn: Turn) -> Array:
+        return sample(self._space, turn.chances(1 + size(self._space))[:, 1:])
+
+
+class StickyPolicy:
+    """Random, but it repeats its last action with probability `STICK`: it gets further than a random walk."""
+
+    name = "sticky"
+    view = None
+
+    def __init__(self, space: Space[Any]) -> None:
+        self._space = checked(space)
+
+    def act(self, turn: Turn) -> Array:
+        chances = turn.chances(1 + size(self._space))
+        fresh = sample(self._space, chances[:, 1:])
+        repeat = (chances[:, 0] < STICK) & (turn.ages > 0)
+        return np.where(repeat.reshape(-1, *[1] * (fresh.ndim - 1)), turn.previous, fresh)
+
+
+class CallablePolicy:
+    """A function of the caller's; it draws from one generator, so its episodes depend on what is played beside them."""
+
+    view = None
+
+    def __init__(self, act: Act, seed: int) -> None:
+        self._act = act
+        self.name = getattr(act, "__name__", type(act).__name__)
+        self._rng = np.random.default_rng(seed)
+
+    def act(self, turn: Turn) -> Array:
+        return np.asarray(self._act(turn.observations, self._rng))
+
+
+def checked(space: Space[Any]) -> Space[Any]:
+    """An action space that `sample` can draw from."""
+    if not isinstance(space, Discrete | MultiDiscrete | MultiBinary | Box):
+        raise BadInput(f"expected Discrete, Box, MultiDiscrete or MultiBinary actions, got {space}")
+    if isinstance(space, Box) and not space.is_bounded():
+        raise BadInput(f"random actions need bounds, got {space}; wrap the environment in RescaleAction or give a policy")
+    return space
+
+
+def size(space: Space[Any]) -> int:
+    """How many numbers make one action."""
+    return int(np.prod(space.shape)) if space.shape else 1
+
+
+def sample(space: Space[Any], chances: NDArray[np.float64]) -> Array:
+    """Actions (n, ...) from numbers (n, size) in [0, 1)."""
+    if isinstance(space, Discrete):
+        return (space.start + np.floor(chances[:, 0] * int(space.n))).astype(np.int64)
+    chances = chances.reshape(len(chances), *(space.shape or ()))
+    if isinstance(space, MultiDiscrete):
+        return (space.start + np.floor(chances * space.nvec)).astype(space.dtype)
+    if isinstance(space, MultiBinary):
+        return (chances < 0.5).astype(space.dtype)
+    assert isinstance(space, Box)
+    if np.issubdtype(space.dtype, np.integer):
+        return (space.low + np.floor(chances * (space.high.astype(np.float64) - space.low + 1))).astype(space.dtype)
+    return np.clip((space.low + chances * (space.high - space.low)).astype(space.dtype), space.low, space.high)
+
+
+def make_policies(specs: Sequence[str | Act], observations: Space[Any], actions: Space[Any], seed: int) -> list[Policy]:
+    """Policies from their names ("random", "sticky", "sb3:PATH", "sb3:PATH@EPSILON") or functions."""
+    policies: list[Policy] = []
+    for spec in specs:
+        if not isinstance(spec, str):
+            policies.append(CallablePolicy(spec, seed))
+        elif spec == "random":
+            policies.append(RandomPolicy(actions))
+        elif spec == "sticky":
+            policies.append(StickyPolicy(actions))
+        elif spec.startswith("sb3:"):
+            from worldsim.data.sb3_policy import SB3Policy  # it needs torch
+
+            policies.append(SB3Policy(spec.removeprefix("sb3:"), observations, actions))
+        else:
+            raise BadInput(f'a policy is "random", "sticky", "sb3:PATH" or "human", got {spec!r}')
+    return policies

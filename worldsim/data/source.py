@@ -1,0 +1,169 @@
+"""Many copies of an environment to record from: frames, seeded restarts, and each episode's true last frame."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import gymnasium as gym
+import numpy as np
+from gymnasium import Space
+from gymnasium.spaces import Box, Dict
+from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
+from numpy.typing import NDArray
+
+from worldsim.errors import BadInput
+
+Frames = NDArray[np.uint8]
+NATIVE_ENVS, SYNC_ENVS = 64, 8
+"""Rows by default: where the environment is vectorised itself, and where single ones are stepped in turn."""
+
+
+class RenderedFrames(gym.Wrapper[Any, Any, Any, Any]):
+    """An environment whose observation is not an image: the observation gets the rendered picture at its side."""
+
+    def __init__(self, env: gym.Env[Any, Any]) -> None:
+        super().__init__(env)
+        env.reset(seed=0)
+        self._shape = self._render().shape
+        self.observation_space = Dict(
+            {"frame": Box(0, 255, self._shape, np.uint8), "observation": env.observation_space}
+        )
+
+    def _render(self) -> Frames:
+        frame = self.env.render()
+        if not isinstance(frame, np.ndarray) or frame.dtype != np.uint8 or frame.ndim != 3:
+            raise BadInput(f"render() must give a uint8 (H, W, C) array, got {type(frame).__name__}")
+        return frame
+
+    def _observe(self, observation: Any) -> dict[str, Any]:
+        frame = self._render()
+        if frame.shape != self._shape:
+            raise BadInput(f"all frames of a recording have one size: got {frame.shape} after {self._shape}")
+        return {"frame": frame, "observation": observation}
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        observation, info = self.env.reset(seed=seed, options=options)
+        return self._observe(observation), info
+
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        observation, reward, terminated, truncated, info = self.env.step(action)
+        return self._observe(observation), reward, terminated, truncated, info
+
+
+class Played(NamedTuple):
+    """One step of all rows. Where an episode ended, ``observations`` begins the next one, ``last_frames`` ends this."""
+
+    observations: Any
+    frames: Frames  # (n, H, W, C)
+    last_frames: Frames  # (n, H, W, C), the frame that the action led to
+    rewards: NDArray[Any]  # (n,)
+    terminated: NDArray[np.bool_]  # (n,)
+    truncated: NDArray[np.bool_]  # (n,)
+
+
+class Source:
+    """A SAME_STEP vector environment, seen as a source of frames.
+
+    Args:
+        venv: the rows.
+        rendered: its observations are those of `RenderedFrames`.
+        seeded: ``reset(seed=[...], options={"reset_mask": ...})`` restarts some rows with seeds of their own.
+    """
+
+    def __init__(self, venv: VectorEnv[Any, Any, Any], rendered: bool, seeded: bool) -> None:
+        mode = venv.metadata.get("autoreset_mode")
+        if mode != AutoresetMode.SAME_STEP:
+            raise BadInput(f"recording needs a vector environment with AutoresetMode.SAME_STEP, got {mode}")
+        space = venv.single_observation_space
+        if rendered:
+            assert isinstance(space, Dict)
+            self.observation_space, space = space["observation"], space["frame"]
+        else:
+            self.observation_space = space
+        if not is_image(space):
+            raise BadInput(f"expected uint8 image observations (H, W, 1 or 3), got {space}; give the environment's id")
+        self.venv, self.rendered, self.seeded = venv, rendered, seeded
+        self.num_envs = venv.num_envs
+        self.action_space = venv.single_action_space
+        height, width, channels = space.shape or ()
+        self.frame_shape = (height, width, channels)
+
+    def frames(self, observations: Any) -> Frames:
+        """(n, H, W, C) of what a reset or a step returned."""
+        return np.asarray(observations["frame"] if self.rendered else observations)
+
+    def seen(self, observations: Any, rows: NDArray[np.int64]) -> Any:
+        """What a policy sees of some rows."""
+        return _rows(observations["observation"] if self.rendered else observations, rows)
+
+    def reset(self, seeds: list[int]) -> Any:
+        """Begin all rows."""
+        return self.venv.reset(seed=seeds)[0]  # type: ignore[arg-type]  # lists are accepted by all we make
+
+    def restart(self, rows: NDArray[np.int64], seeds: list[int]) -> Any:
+        """Begin some rows again, with these seeds; the others stay as they are."""
+        mask = np.zeros(self.num_envs, bool)
+        mask[rows] = True
+        every = [0] * self.num_envs
+        for row, seed in zip(rows.tolist(), seeds, strict=True):
+            every[row] = seed
+        return self.venv.reset(seed=every, options={"reset_mask": mask})[0]  # type: ignore[arg-type]
+
+    def step(self, actions: NDArray[Any]) -> Played:
+        """Play one step in every row."""
+        observations, rewards, terminated, truncated, infos = self.venv.step(actions)
+        frames = self.frames(observations)
+        if frames.shape[1:] != self.frame_shape or frames.dtype != np.uint8:
+            raise BadInput(f"expected uint8 frames {self.frame_shape}, got {frames.dtype} {frames.shape[1:]}")
+        last, done = frames, terminated | truncated
+        if done.any():
+            last = frames.copy()
+            for row in np.flatnonzero(done):
+                final = infos["final_obs"][row]
+                last[row] = final["frame"] if self.rendered else final
+        return Played(observations, frames, last, rewards, terminated, truncated)
+
+
+def _rows(observations: Any, rows: NDArray[np.int64]) -> Any:
+    if isinstance(observations, dict):
+        return {name: _rows(value, rows) for name, value in observations.items()}
+    if isinstance(observations, tuple):
+        return tuple(observations[row] for row in rows) if len(observations) > int(rows.max()) else observations
+    return observations[rows]
+
+
+def is_image(space: Space[Any]) -> bool:
+    """Whether observations of this space are uint8 (H, W, 1 or 3)."""
+    return isinstance(space, Box) and space.dtype == np.uint8 and len(space.shape) == 3 and space.shape[2] in (1, 3)
+
+
+def make_source(env_id: str, num_envs: int | None, env_kwargs: dict[str, Any], most: int) -> Source:
+    """Rows of a registered environment: native where it is vectorised itself and shows images, else one by one.
+
+    Args:
+        env_id: any id of Gymnasium's registry.
+        num_envs: how many rows, or None for a good number.
+        env_kwargs: for the environment.
+        most: more rows than this would be of no use.
+    """
+    probe = gym.make(env_id, **env_kwargs)
+    spec, space = probe.spec, probe.observation_space
+    modes = probe.metadata.get("render_modes") or []
+    probe.close()
+    rendered = not is_image(space)
+    if rendered and "rgb_array" not in modes:
+        raise BadInput(f"{env_id} neither shows uint8 images (its observations are {space}) nor renders rgb_array")
+    if not rendered and spec is not None and spec.vector_entry_point is not None:
+        venv = gym.make_vec(env_id, num_envs=max(1, min(num_envs or NATIVE_ENVS, most)), **env_kwargs)
+        native = venv.metadata.get("autoreset_mode") == AutoresetMode.SAME_STEP
+        if native and venv.single_observation_space == space and venv.metadata.get("reset_mask"):
+            return Source(venv, rendered=False, seeded=True)
+        venv.close()
+
+    def make() -> gym.Env[Any, Any]:
+        if not rendered:
+            return gym.make(env_id, disable_env_checker=True, **env_kwargs)
+        return RenderedFrames(gym.make(env_id, render_mode="rgb_array", disable_env_checker=True, **env_kwargs))
+
+    count = max(1, min(num_envs or SYNC_ENVS, most))
+    return Source(SyncVectorEnv([make] * count, autoreset_mode=AutoresetMode.SAME_STEP), rendered, seeded=True)
