@@ -32,10 +32,14 @@ class Entry(NamedTuple):
 
 
 COMMANDS: dict[str, Entry] = {
-    "demo": Entry("worldsim.commands.demo:Demo", "Five minutes: record, train, dream, learn in the dream, play for real"),
+    "demo": Entry(
+        "worldsim.commands.demo:Demo", "Five minutes: record, train, dream, learn in the dream, play for real"
+    ),
     "list": Entry("worldsim.commands.list:List", "Environments, dreams, bundled worlds and extras that are here"),
     "record": Entry("worldsim.commands.record:Record", "Play any Gymnasium environment and keep the episodes"),
-    "minari": Entry("worldsim.commands.minari:Minari", "Turn a Minari data set into a recording, or the other way round"),
+    "minari": Entry(
+        "worldsim.commands.minari:Minari", "Turn a Minari data set into a recording, or the other way round"
+    ),
     "train": Entry("worldsim.commands.train:Train", "Train a world on a recording"),
     "train-agent": Entry("worldsim.commands.train_agent:TrainAgent", "Train an agent in a dream or in reality"),
     "evaluate": Entry("worldsim.commands.evaluate:Evaluate", "Score an agent in reality: mean, spread, 95 % interval"),

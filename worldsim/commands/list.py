@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
+
+from worldsim.bundled import bundled, bundled_folder
+from worldsim.envs.registration import DREAMED, REAL
 
 EXTRAS = {
     "vizdoom": "vizdoom",
@@ -34,8 +36,6 @@ class List:
 
 def inventory() -> dict[str, Any]:
     """Everything that ``worldsim list --json`` prints."""
-    from worldsim.envs.registration import DREAMED, REAL
-
     return {
         "real": list(REAL),
         "dreamed": [{"id": id, "world": world} for id, world in DREAMED.items()],
@@ -49,20 +49,20 @@ def inventory() -> dict[str, Any]:
 
 def bundled_worlds() -> list[dict[str, Any]]:
     """The worlds that ship with the package, read from their config.json alone (loading one would need torch)."""
-    import worldsim.weights
-
     worlds = []
-    for folder in sorted(Path(worldsim.weights.__path__[0]).iterdir()):
-        if not (folder / "config.json").is_file():
-            continue
+    for name in bundled():
+        folder = bundled_folder(name)
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+        provenance = config["provenance"]
         worlds.append(
             {
-                "name": folder.name,
+                "name": name,
                 "kind": config["kind"],
+                "environment": provenance.get("env_id", ""),
                 "megabytes": round(size / 1e6, 1),
-                "provenance": config.get("provenance", {}),
+                "summary": provenance.get("summary", ""),
+                "scores": provenance.get("scores", []),
             }
         )
     return worlds
@@ -76,11 +76,9 @@ def page(found: dict[str, Any]) -> str:
     lines += [f"  {row['id']:<28}{row['world'] or 'any world: model=NAME_OR_FOLDER'}" for row in found["dreamed"]]
     lines += ["", "Bundled worlds (worldsim.load(NAME), worldsim play NAME)"]
     for world in found["worlds"]:
-        about = world["provenance"]
-        lines.append(
-            f"  {world['name']:<28}{world['kind']:<15}{about.get('env_id', ''):<25}{world['megabytes']:>5.1f} MB"
-            f"  {about.get('score', '')}".rstrip()
-        )
+        lines.append(f"  {world['name']:<28}{world['kind']:<15}{world['environment']:<25}{world['megabytes']:>5.1f} MB")
+        if world["scores"]:  # the first row of the card's table is the headline
+            lines.append(" " * 30 + ", ".join(f"{key} {value}" for key, value in world["scores"][0].items()))
     if not found["worlds"]:
         lines.append("  none in this installation")
     lines += ["", "Optional parts"]
