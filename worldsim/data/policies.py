@@ -28,7 +28,7 @@ STICK = 0.85
 class Turn(NamedTuple):
     """n rows that are to act."""
 
-    observations: Any  # (n, ...) as the environment, or `view` of it, shows them
+    observations: Any  # (n, ...) of the policy's `observation_space`
     previous: Array  # (n, ...) the last actions; meaningless where age is 0
     ages: NDArray[np.int64]  # (n,) steps since the episode began
     keys: NDArray[np.uint64]  # (n,) one per episode
@@ -46,7 +46,7 @@ class Policy(Protocol):
     """One player."""
 
     name: str  # recorded with every episode
-    view: str | None  # the kind of observation it needs where that is not the recorded one, else None
+    observation_space: Space[Any] | None  # what it needs to see; None takes what the environment shows
 
     def act(self, turn: Turn) -> Array:
         """One action per row: (n, ...)."""
@@ -56,7 +56,7 @@ class RandomPolicy:
     """Every action alike."""
 
     name = "random"
-    view = None
+    observation_space = None
 
     def __init__(self, space: Space[Any]) -> None:
         self._space = checked(space)
@@ -69,7 +69,7 @@ class StickyPolicy:
     """Random, but it repeats its last action with probability `STICK`: it gets further than a random walk."""
 
     name = "sticky"
-    view = None
+    observation_space = None
 
     def __init__(self, space: Space[Any]) -> None:
         self._space = checked(space)
@@ -84,7 +84,7 @@ class StickyPolicy:
 class CallablePolicy:
     """A function of the caller's; it draws from one generator, so its episodes depend on what is played beside them."""
 
-    view = None
+    observation_space = None
 
     def __init__(self, act: Act, seed: int) -> None:
         self._act = act
@@ -124,7 +124,7 @@ def sample(space: Space[Any], chances: NDArray[np.float64]) -> Array:
     return np.clip((space.low + chances * (space.high - space.low)).astype(space.dtype), space.low, space.high)
 
 
-def make_policies(specs: Sequence[str | Act], observations: Space[Any], actions: Space[Any], seed: int) -> list[Policy]:
+def make_policies(specs: Sequence[str | Act], actions: Space[Any], seed: int) -> list[Policy]:
     """Policies from their names ("random", "sticky", "sb3:PATH", "sb3:PATH@EPSILON") or functions."""
     policies: list[Policy] = []
     for spec in specs:
@@ -137,7 +137,7 @@ def make_policies(specs: Sequence[str | Act], observations: Space[Any], actions:
         elif spec.startswith("sb3:"):
             from worldsim.data.sb3_policy import SB3Policy  # it needs torch
 
-            policies.append(SB3Policy(spec.removeprefix("sb3:"), observations, actions))
+            policies.append(SB3Policy(spec.removeprefix("sb3:"), actions))
         else:
             raise BadInput(f'a policy is "random", "sticky", "sb3:PATH" or "human", got {spec!r}')
     return policies

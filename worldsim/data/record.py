@@ -82,17 +82,16 @@ def record(
     shares = _shares(specs, weights)
     if isinstance(env, str):
         source = make_source(env, num_envs, env_kwargs or {}, episodes or frames or 1)
-        env_id = env
     else:
-        source = Source(env, rendered=False, seeded=bool(env.metadata.get("reset_mask")))
         env_id = env.spec.id if env.spec is not None else type(env.unwrapped).__name__
+        source = Source(env, False, bool(env.metadata.get("reset_mask")), env_id, env_kwargs or {})
     try:
-        players = make_policies(specs, source.observation_space, source.action_space, seed)
+        players = make_policies(specs, source.action_space, seed)
         about = About(
-            env_id,
+            source.env_id,
             source.frame_shape,
             space_json.to_json(source.action_space),
-            env_kwargs or {},
+            source.env_kwargs,
             "render" if source.rendered else "observation",
             seed,
             _describe(players, shares),
@@ -119,6 +118,7 @@ class Player:
         self, source: Source, policies: list[Policy], shares: NDArray[np.float64], writer: Writer
     ) -> None:
         self.source, self.policies, self.writer = source, policies, writer
+        self._views = [source.show(policy.observation_space) for policy in policies]
         self.finished = dict(writer.done)  # index -> frames
         self.frames_done = sum(self.finished.values())
         self._seed, self._bounds = writer.about.seed, np.cumsum(shares)
@@ -188,7 +188,7 @@ class Player:
         for number, policy in enumerate(self.policies):
             rows = live[self._player[live] == number]
             if len(rows):
-                seen = self.source.seen(observations, rows)
+                seen = self.source.seen(observations, rows, self._views[number])
                 turn = Turn(seen, self._actions[rows], self._ages[rows], self._keys[rows])
                 actions = policy.act(turn)
                 if actions.shape != self._actions[rows].shape:

@@ -11,6 +11,7 @@ from gymnasium.spaces import Box, Dict
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 from numpy.typing import NDArray
 
+from worldsim.data.views import View, find_view, fits
 from worldsim.errors import BadInput
 
 Frames = NDArray[np.uint8]
@@ -68,9 +69,13 @@ class Source:
         venv: the rows.
         rendered: its observations are those of `RenderedFrames`.
         seeded: ``reset(seed=[...], options={"reset_mask": ...})`` restarts some rows with seeds of their own.
+        env_id: its id.
+        env_kwargs: what it was made with.
     """
 
-    def __init__(self, venv: VectorEnv[Any, Any, Any], rendered: bool, seeded: bool) -> None:
+    def __init__(
+        self, venv: VectorEnv[Any, Any, Any], rendered: bool, seeded: bool, env_id: str, env_kwargs: dict[str, Any]
+    ) -> None:
         mode = venv.metadata.get("autoreset_mode")
         if mode != AutoresetMode.SAME_STEP:
             raise BadInput(f"recording needs a vector environment with AutoresetMode.SAME_STEP, got {mode}")
@@ -83,7 +88,7 @@ class Source:
         if not is_image(space):
             raise BadInput(f"expected uint8 image observations (H, W, 1 or 3), got {space}; give the environment's id")
         self.venv, self.rendered, self.seeded = venv, rendered, seeded
-        self.num_envs = venv.num_envs
+        self.env_id, self.env_kwargs, self.num_envs = env_id, env_kwargs, venv.num_envs
         self.action_space = venv.single_action_space
         height, width, channels = space.shape or ()
         self.frame_shape = (height, width, channels)
@@ -92,8 +97,16 @@ class Source:
         """(n, H, W, C) of what a reset or a step returned."""
         return np.asarray(observations["frame"] if self.rendered else observations)
 
-    def seen(self, observations: Any, rows: NDArray[np.int64]) -> Any:
+    def show(self, wanted: Space[Any] | None) -> View | None:
+        """How to show the games to a policy that wants to see this: None for the observations as they are."""
+        if wanted is None or fits(wanted, self.observation_space):
+            return None
+        return find_view(self.venv, self.env_id, self.env_kwargs, wanted)
+
+    def seen(self, observations: Any, rows: NDArray[np.int64], view: View | None) -> Any:
         """What a policy sees of some rows."""
+        if view is not None:
+            return view.observe()[rows]
         return _rows(observations["observation"] if self.rendered else observations, rows)
 
     def reset(self, seeds: list[int]) -> Any:
@@ -157,7 +170,7 @@ def make_source(env_id: str, num_envs: int | None, env_kwargs: dict[str, Any], m
         venv = gym.make_vec(env_id, num_envs=max(1, min(num_envs or NATIVE_ENVS, most)), **env_kwargs)
         native = venv.metadata.get("autoreset_mode") == AutoresetMode.SAME_STEP
         if native and venv.single_observation_space == space and venv.metadata.get("reset_mask"):
-            return Source(venv, rendered=False, seeded=True)
+            return Source(venv, False, True, env_id, env_kwargs)
         venv.close()
 
     def make() -> gym.Env[Any, Any]:
@@ -166,4 +179,5 @@ def make_source(env_id: str, num_envs: int | None, env_kwargs: dict[str, Any], m
         return RenderedFrames(gym.make(env_id, render_mode="rgb_array", disable_env_checker=True, **env_kwargs))
 
     count = max(1, min(num_envs or SYNC_ENVS, most))
-    return Source(SyncVectorEnv([make] * count, autoreset_mode=AutoresetMode.SAME_STEP), rendered, seeded=True)
+    venv = SyncVectorEnv([make] * count, autoreset_mode=AutoresetMode.SAME_STEP)
+    return Source(venv, rendered, True, env_id, env_kwargs)

@@ -1,0 +1,120 @@
+"""``worldsim record``: play any Gymnasium environment and keep the episodes."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from tyro.conf import Positional, UseAppendAction
+
+from worldsim.errors import BadInput
+
+
+@dataclass(frozen=True)
+class Record:
+    """Play any Gymnasium environment and keep the episodes, frame by frame and without loss.
+
+    Frames are the observations where these are uint8 images, and rendered pictures elsewhere. Episode i depends on
+    --seed and i alone, so the same command run again makes what is missing: after Ctrl-C (finished episodes are
+    kept), after a kill (the open file, at most a minute of play, is lost), or with a larger --episodes. With another
+    --seed or --policy it adds to what is there, also at the same time from another process.
+    """
+
+    env: Positional[str]
+    """Id of the environment, e.g. WorldSim/PacManFlag-v0, CarRacing-v3 or "module:Namespace/Name-v0"."""
+    out: Path
+    """Folder of the recording."""
+    policy: Annotated[tuple[str, ...], UseAppendAction] = ("random",)
+    """Who plays: random; sticky (repeats its last action with probability .85); sb3:PATH (a saved
+    Stable-Baselines3 model); sb3:PATH@0.6 (the same, and in each episode a share of its actions, drawn from
+    U(0, 0.6), is random); human (you, in a window). Give it several times to have one drawn for each episode."""
+    weights: tuple[float, ...] | None = None
+    """How often each of several policies is drawn, one number each (default: alike)."""
+    episodes: int | None = None
+    """Episodes in all, together with those of an earlier run of this command (default: 100)."""
+    frames: int | None = None
+    """Instead of --episodes: begin episodes until so many frames are there, and finish what was begun."""
+    seed: int = 0
+    """Of the recording."""
+    num_envs: int | None = None
+    """Rows that are played side by side; what is recorded does not depend on it (default: 64, or 8 where single
+    environments are stepped in turn)."""
+    env_kwargs: str = "{}"
+    """Arguments for the environment as JSON, e.g. '{"ghosts": 2, "max_episode_steps": 200}'."""
+    workers: int = 1
+    """Threads that compress frames."""
+    shard_frames: int = 8192
+    """Frames in one file."""
+
+    def run(self) -> None:
+        """Record, with a progress bar, and say what to do next."""
+        from worldsim.data.record import record
+
+        episodes = 100 if self.episodes is None and self.frames is None else self.episodes
+        began = time.monotonic()
+        with _bar(self.env, episodes, self.frames) as bar:
+            recording = record(
+                self.env,
+                self.policy,
+                episodes,
+                self.out,
+                self.seed,
+                self.num_envs,
+                frames=self.frames,
+                weights=self.weights,
+                env_kwargs=parse_kwargs(self.env_kwargs),
+                shard_frames=self.shard_frames,
+                workers=self.workers,
+                report=bar.report,
+            )
+        rate = bar.made / max(time.monotonic() - began, 1e-9)
+        print(
+            f"{self.out}: {len(recording):,} episodes, {recording.num_frames:,} frames of "
+            f"{'x'.join(map(str, recording.frame_shape))} from {recording.about.frames_from}, "
+            f"{recording.num_bytes / 1e6:,.1f} MB ({recording.num_bytes / recording.num_frames:,.0f} bytes a frame); "
+            f"{bar.made:,} new frames at {rate:,.0f} frames/s"
+        )
+        print(f"next: worldsim train spatial {self.out} --out runs/{self.out.name}")
+
+
+def parse_kwargs(text: str) -> dict[str, Any]:
+    """Arguments for an environment from JSON."""
+    try:
+        kwargs = json.loads(text)
+    except ValueError as error:
+        raise BadInput(f"--env-kwargs must be JSON such as '{{\"ghosts\": 2}}', got {text!r} ({error})") from None
+    if not isinstance(kwargs, dict):
+        raise BadInput(f"--env-kwargs must be a JSON object such as '{{\"ghosts\": 2}}', got {text!r}")
+    return kwargs
+
+
+class _bar:  # noqa: N801  (used like a function)
+    """Progress on stderr: rate in frames a second and time left; redrawn four times a second."""
+
+    def __init__(self, title: str, episodes: int | None, frames: int | None) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self.made, self._by_episode, self._began, self._shown = 0, episodes is not None, time.monotonic(), 0.0
+        unit = "episodes" if self._by_episode else "frames"
+        columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), TextColumn(unit + ", {task.fields[rate]}"))
+        self._progress = Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True))
+        self._task = self._progress.add_task(title, total=episodes or frames, rate="")
+
+    def report(self, episodes: int, frames: int, made: int) -> None:
+        now, self.made = time.monotonic(), made
+        total = episodes if self._by_episode else frames
+        if now - self._shown > 0.25 or total == self._progress.tasks[0].total:
+            self._shown = now
+            rate = f"{made / max(now - self._began, 1e-9):,.0f} frames/s"
+            self._progress.update(self._task, completed=total, rate=rate)
+
+    def __enter__(self) -> _bar:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()

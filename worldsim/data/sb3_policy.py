@@ -1,0 +1,86 @@
+"""A saved Stable-Baselines3 model as a player, with noise drawn for each episode."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from gymnasium import Space
+
+from worldsim.data.policies import Array, Turn, checked, sample, size
+from worldsim.errors import BadInput
+
+_ALGORITHMS = {  # what only this algorithm keeps in its file; DDPG keeps, and acts, as TD3 does
+    "PPO": "clip_range",
+    "A2C": "gae_lambda",
+    "DQN": "exploration_fraction",
+    "SAC": "target_entropy",
+    "TD3": "target_policy_noise",
+}
+
+
+class SB3Policy:
+    """Acts as the model does: a draw from its distribution over discrete actions, else its deterministic action.
+
+    Args:
+        spec: "PATH" of the model's zip file, or "PATH@EPSILON": in each episode a probability is drawn from
+            U(0, EPSILON), and so often the action is a random one instead.
+        actions: the recorded environment's.
+    """
+
+    def __init__(self, spec: str, actions: Space[Any]) -> None:
+        noise = re.fullmatch(r"(.+)@([0-9.]+)", spec)
+        path, self._epsilon = (noise[1], float(noise[2])) if noise else (spec, 0.0)
+        if not 0.0 <= self._epsilon <= 1.0:
+            raise BadInput(f"the noise in sb3:PATH@EPSILON is between 0 and 1, got {self._epsilon}")
+        self._model = load_sb3(Path(path))
+        self._space = checked(actions) if self._epsilon else actions
+        if self._model.action_space != actions:
+            raise BadInput(f"{path} acts in {self._model.action_space}, the environment takes {actions}")
+        self.observation_space: Space[Any] = self._model.observation_space
+        self.name = f"sb3:{Path(path).name}" + (f"@{self._epsilon:g}" if noise else "")
+
+    def act(self, turn: Turn) -> Array:
+        chances = turn.chances(2 + size(self._space))
+        actions = self._choose(turn.observations, chances[:, 1])
+        noisy = chances[:, 0] < self._epsilon * turn.lots()
+        if noisy.any():
+            actions[noisy] = sample(self._space, chances[noisy, 2:])
+        return actions
+
+    def _choose(self, observations: Any, chances: Array) -> Array:
+        """The model's own choice, (n, ...); ``chances`` (n,) stand for SB3's global generator."""
+        import torch
+        from stable_baselines3.common.policies import ActorCriticPolicy
+
+        policy = self._model.policy
+        if isinstance(policy, ActorCriticPolicy) and not self._space.shape:
+            policy.set_training_mode(False)
+            with torch.no_grad():
+                distribution = policy.get_distribution(policy.obs_to_tensor(observations)[0]).distribution
+            cumulative = distribution.probs.cumsum(-1).cpu().numpy()  # (n, A)
+            return np.minimum((cumulative < chances[:, None]).sum(-1), cumulative.shape[1] - 1)
+        return np.array(self._model.predict(observations, deterministic=True)[0])
+
+
+def load_sb3(path: Path) -> Any:
+    """A Stable-Baselines3 model from its zip file; which algorithm saved it is read off its settings."""
+    import stable_baselines3
+
+    file = path if path.is_file() else path.with_name(path.name + ".zip")
+    if not file.is_file():
+        raise BadInput(f"expected a saved Stable-Baselines3 model at {path}, found no such file")
+    try:
+        with zipfile.ZipFile(io.BytesIO(file.read_bytes())) as archive:
+            settings = json.loads(archive.read("data"))
+    except (zipfile.BadZipFile, KeyError, ValueError) as error:
+        raise BadInput(f"{file} is no saved Stable-Baselines3 model ({error}); give the .zip that save() wrote") from None
+    for name, mark in _ALGORITHMS.items():
+        if mark in settings:
+            return getattr(stable_baselines3, name).load(file, device="cpu")
+    raise BadInput(f"{file} was saved by none of {', '.join(_ALGORITHMS)}; pass a function as policy from Python")
