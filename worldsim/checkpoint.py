@@ -89,7 +89,8 @@ def load(name_or_folder: str | Path, device: str | torch.device = "cpu") -> Worl
     wrong = sorted(set(expected) ^ set(weights)) or [n for n in expected if expected[n].shape != weights[n].shape]
     if wrong:
         raise BadInput(
-            f"{folder}: weights and config.json do not belong together (first difference: {wrong[0]}); copy the folder again"
+            f"{folder}: weights and config.json do not belong together (first difference: {wrong[0]}); "
+            "copy the folder again"
         )
     model.load_state_dict(weights)
     model.to(device).eval().requires_grad_(False)
@@ -109,7 +110,8 @@ def read_config(folder: Path) -> dict[str, Any]:
         raise BadInput(f"{path} is damaged ({error}); copy the folder again") from None
     if missing or config["format"] != _FORMAT:
         raise BadInput(
-            f"{path} is not a worldsim world of format {_FORMAT} (missing: {', '.join(sorted(missing)) or 'none'}); train it again or upgrade worldsim"
+            f"{path} is not a worldsim world of format {_FORMAT} (missing: {', '.join(sorted(missing)) or 'none'}); "
+            "train it again or upgrade worldsim"
         )
     return dict(config)
 
@@ -124,12 +126,14 @@ def _find(name: str) -> Path:
         return path
     if path.is_file():
         raise BadInput(
-            f"expected a world folder, got the file {name}; worldsim loads folders with model.safetensors and never unpickles"
+            f"expected a world folder, got the file {name}; worldsim loads folders with "
+            "model.safetensors and never unpickles"
         )
     if name in bundled():
         return bundled_folder(name)
     raise BadInput(
-        f"no world named {name!r}: expected a folder, hf:owner/name, or one of {', '.join(bundled()) or '(none bundled)'}"
+        f"no world named {name!r}: expected a folder, hf:owner/name, or one of "
+        f"{', '.join(bundled()) or '(none bundled)'}"
     )
 
 

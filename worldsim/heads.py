@@ -10,6 +10,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from worldsim.data.recording import Recording
+
 
 class OutcomeTable(NamedTuple):
     """The outcomes that a step can have."""
@@ -36,6 +38,14 @@ def outcome_table(rewards: NDArray[np.float32], terminated: NDArray[np.bool_], l
         kept_reward.extend(distinct.tolist())
         kept_end.extend([end] * len(distinct))
     return OutcomeTable(np.asarray(kept_reward, np.float32), np.asarray(kept_end, bool))
+
+
+def recorded_outcomes(recording: Recording) -> OutcomeTable:
+    """The table of a whole recording."""
+    ends = [np.zeros(len(shard.rewards), bool) for shard in recording.shards]
+    for end, shard in zip(ends, recording.shards, strict=True):
+        end[shard.first_step + shard.lengths - 1] = shard.terminated
+    return outcome_table(np.concatenate([shard.rewards for shard in recording.shards]), np.concatenate(ends))
 
 
 class OutcomeHead(nn.Module):
