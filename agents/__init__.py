@@ -1,1 +1,32 @@
-"""Agents: policies, training, evaluation in reality."""
+"""Agents: policies, training, evaluation in reality. Names are resolved on first use, because they bring torch."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from worldsim.agents.agent import Agent as Agent
+    from worldsim.agents.agent import load_agent as load_agent
+    from worldsim.agents.evaluation import evaluate as evaluate
+    from worldsim.agents.sb3 import SB3VecEnv as SB3VecEnv
+    from worldsim.agents.score import Score as Score
+    from worldsim.agents.seat import Seat as Seat
+    from worldsim.agents.training import train_agent as train_agent
+
+_LAZY = {
+    "Agent": "worldsim.agents.agent",
+    "SB3VecEnv": "worldsim.agents.sb3",
+    "Score": "worldsim.agents.score",
+    "Seat": "worldsim.agents.seat",
+    "evaluate": "worldsim.agents.evaluation",
+    "load_agent": "worldsim.agents.agent",
+    "train_agent": "worldsim.agents.training",
+}
+__all__ = [*_LAZY]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(import_module(_LAZY[name]), name)
+    raise AttributeError(f"module 'worldsim.agents' has no attribute {name!r}")
