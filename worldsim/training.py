@@ -111,7 +111,7 @@ class _Run:
     def __init__(self, fabric: Fabric, objective: nn.Module, config: FitConfig, out: Path, name: str) -> None:
         self.fabric, self.config, self.out, self.name = fabric, config, out, name
         self.path = out / f"{name}.pt"
-        self.objective = objective.to(fabric.device)
+        self.objective, self.was_training = objective.to(fabric.device), objective.training
         self.turns = turns_of(objective, config)
         self.step, self.seconds, self.last = 0, 0.0, dict[str, float]()
         self.sums: dict[str, Tensor] = {}  # log key -> (sum, count) since the last line
@@ -148,6 +148,7 @@ class _Run:
                 self._loop(batches, log)
         if self.average is not None:
             self.average.apply()
+        self.objective.train(self.was_training)
         return FitResult(self.step, self.seconds, self.last, fabric.global_rank)
 
     def _loop(self, batches: Prefetch[Any], log: TrainingLog | None) -> None:
@@ -185,17 +186,18 @@ class _Run:
     def _update(self, batch: Any) -> None:
         """One update of every turn."""
         fabric, several = self.fabric, len(self.turns) > 1
-        for index, turn in enumerate(self.turns):
-            key = _key(self.config.seed, self.step, fabric.global_rank, index)
-            _seed_global(key, fabric.device)
-            generator = torch.Generator(fabric.device).manual_seed(key)
-            if several:
-                give_gradients_to(turn, self.turns)
-            with fabric.autocast():
-                loss, logs = cast(Objective, self.objective).loss(batch, generator, turn.name)
-            norm = turn.update(loss, self.step, self.config, fabric.world_size)
-            self._note({"loss": loss, **logs} if norm is None else {"loss": loss, **logs, "grad_norm": norm}, turn)
-        if several:
+        try:
+            for index, turn in enumerate(self.turns):
+                key = _key(self.config.seed, self.step, fabric.global_rank, index)
+                _seed_global(key, fabric.device)
+                generator = torch.Generator(fabric.device).manual_seed(key)
+                if several:
+                    give_gradients_to(turn, self.turns)
+                with fabric.autocast():
+                    loss, logs = cast(Objective, self.objective).loss(batch, generator, turn.name)
+                norm = turn.update(loss, self.step, self.config, fabric.world_size)
+                self._note({"loss": loss, **logs, **({} if norm is None else {"grad_norm": norm})}, turn)
+        finally:
             give_gradients_to(None, self.turns)
         if self.average is not None:
             self.average.update(self.step)
@@ -264,6 +266,7 @@ class _Run:
 
     def _save(self) -> None:
         self._share_sums()
+        failure = None
         if self.fabric.is_global_zero:
             content = {
                 "objective": self.objective.state_dict(),
@@ -275,8 +278,13 @@ class _Run:
                 "logs": self.last,
                 "config": self.config.to_json(),
             }
-            save_state(self.path, content)
-        self.fabric.barrier()  # a process that ended on its own would take the writing one down
+            try:
+                save_state(self.path, content)
+            except OSError as error:
+                failure = str(error)
+        # All wait for the writing process, and end with it if it failed.
+        if failure := self.fabric.broadcast(failure):
+            raise OSError(failure)
 
     def _restore(self) -> None:
         saved = load_state(self.path, self.config, self.fabric.device)
@@ -298,7 +306,7 @@ class _Run:
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        before = signal.getsignal(signal.SIGINT)
+        before = signal.getsignal(signal.SIGINT) or signal.SIG_DFL
 
         def ask(number: int, frame: object) -> None:
             self.stop = True

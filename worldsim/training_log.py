@@ -6,6 +6,7 @@ import json
 import os
 import time
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 
@@ -73,7 +74,7 @@ class TrainingLog:
         self._bar.update(self._task, rate=f"{rate:.1f} steps/s", loss=loss)
         if self._bar.disable and (time.monotonic() - self._last_plain > _PLAIN_EVERY or step == self.steps):
             self._last_plain = time.monotonic()
-            left = time.strftime("%H:%M:%S", time.gmtime((self.steps - step) / max(1e-9, rate)))
+            left = timedelta(seconds=round((self.steps - step) / max(1e-9, rate)))
             line = f"{self.name}: {step:,} of {self.steps:,} steps, {rate:.1f} steps/s, {left} left, {loss}"
             self._console.print(line, highlight=False, soft_wrap=True)
 
