@@ -27,10 +27,11 @@ class Record:
     """Id of the environment, e.g. WorldSim/PacManFlag-v0, CarRacing-v3 or "module:Namespace/Name-v0"."""
     out: Path
     """Folder of the recording."""
-    policy: Annotated[tuple[str, ...], UseAppendAction] = ("random",)
+    policy: Annotated[tuple[str, ...], UseAppendAction] = ()
     """Who plays: random; sticky (repeats its last action with probability .85); sb3:PATH (a saved
     Stable-Baselines3 model); sb3:PATH@0.6 (the same, and in each episode a share of its actions, drawn from
-    U(0, 0.6), is random); human (you, in a window). Give it several times to have one drawn for each episode."""
+    U(0, 0.6), is random); human (you, in a window). Default: random. Give the option several times to have one of
+    them drawn for each episode."""
     weights: tuple[float, ...] | None = None
     """How often each of several policies is drawn, one number each (default: alike)."""
     episodes: int | None = None
@@ -40,7 +41,7 @@ class Record:
     seed: int = 0
     """Of the recording."""
     num_envs: int | None = None
-    """Rows that are played side by side; what is recorded does not depend on it (default: 64, or 8 where single
+    """Rows that are played side by side; what is recorded does not depend on it (default: 256, or 8 where single
     environments are stepped in turn)."""
     env_kwargs: str = "{}"
     """Arguments for the environment as JSON, e.g. '{"ghosts": 2, "max_episode_steps": 200}'."""
@@ -58,7 +59,7 @@ class Record:
         with _bar(self.env, episodes, self.frames) as bar:
             recording = record(
                 self.env,
-                self.policy,
+                self.policy or "random",
                 episodes,
                 self.out,
                 self.seed,

@@ -47,6 +47,7 @@ class Policy(Protocol):
 
     name: str  # recorded with every episode
     observation_space: Space[Any] | None  # what it needs to see; None takes what the environment shows
+    blind: bool  # it does not look: observations are not gathered for it
 
     def act(self, turn: Turn) -> Array:
         """One action per row: (n, ...)."""
@@ -55,8 +56,7 @@ class Policy(Protocol):
 class RandomPolicy:
     """Every action alike."""
 
-    name = "random"
-    observation_space = None
+    name, observation_space, blind = "random", None, True
 
     def __init__(self, space: Space[Any]) -> None:
         self._space = checked(space)
@@ -68,8 +68,7 @@ class RandomPolicy:
 class StickyPolicy:
     """Random, but it repeats its last action with probability `STICK`: it gets further than a random walk."""
 
-    name = "sticky"
-    observation_space = None
+    name, observation_space, blind = "sticky", None, True
 
     def __init__(self, space: Space[Any]) -> None:
         self._space = checked(space)
@@ -84,7 +83,7 @@ class StickyPolicy:
 class CallablePolicy:
     """A function of the caller's; it draws from one generator, so its episodes depend on what is played beside them."""
 
-    observation_space = None
+    observation_space, blind = None, False
 
     def __init__(self, act: Act, seed: int) -> None:
         self._act = act

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from bisect import bisect
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,7 +24,7 @@ from worldsim.data.chance import episode_seed, key, uniforms
 from worldsim.data.policies import Act, Policy, Turn, make_policies
 from worldsim.data.recording import Recording
 from worldsim.data.shard import About
-from worldsim.data.source import Source, make_source
+from worldsim.data.source import Played, Source, make_source
 from worldsim.data.writer import OpenEpisode, Writer
 from worldsim.errors import BadInput, Stopped
 
@@ -99,6 +100,8 @@ def record(
         with Writer(Path(out), about, shard_frames, shard_seconds, workers) as writer, _interrupts() as interrupted:
             player = Player(source, players, shares, writer)
             wanted = _missing(writer, player, episodes, frames)
+            if report is not None:
+                report(len(player.finished), player.frames_done, 0)
             for made in player.play(wanted):
                 if report is not None:
                     report(len(player.finished), player.frames_done, made)
@@ -121,7 +124,7 @@ class Player:
         self._views = [source.show(policy.observation_space) for policy in policies]
         self.finished = dict(writer.done)  # index -> frames
         self.frames_done = sum(self.finished.values())
-        self._seed, self._bounds = writer.about.seed, np.cumsum(shares)
+        self._seed, self._bounds = writer.about.seed, np.cumsum(shares).tolist()
         self._size = writer.about.chunk_frames
         n = source.num_envs
         self._episodes: list[OpenEpisode | None] = [None] * n
@@ -129,8 +132,10 @@ class Player:
         self._filled = np.zeros(n, np.int64)
         self._player = np.zeros(n, np.int64)  # which policy plays the row
         self._keys = np.zeros(n, np.uint64)
-        self._ages = np.zeros(n, np.int64)
+        self._ages = np.zeros(n, np.int64)  # steps played
         self._actions = np.stack([source.action_space.sample() for _ in range(n)])  # rows without an episode idle
+        self._past_actions = np.zeros((n, 64, *self._actions.shape[1:]), self._actions.dtype)  # grows with the ages
+        self._past_rewards = np.zeros((n, 64), np.float32)
 
     @property
     def frames_open(self) -> int:
@@ -148,19 +153,17 @@ class Player:
         frames = self.source.frames(observations)
         made = 0
         self._buffer[rows, 0], self._filled[rows] = frames[rows], 1
-        while live := [row for row, episode in enumerate(self._episodes) if episode is not None]:
-            self._act(observations, np.array(live))
+        while len(live := np.array([row for row in range(len(frames)) if self._episodes[row] is not None])):
+            self._act(observations, live)
             played = self.source.step(self._actions)
+            self._keep(live, played)
             made += len(live)
-            over = played.terminated | played.truncated
             began = []
-            for row in live:
-                self._keep(row, played.last_frames[row], float(played.rewards[row]))
-                if over[row]:
-                    self._finish(row, bool(played.terminated[row]), bool(played.truncated[row]))
-                    made += 1
-                    if self._begin(row, wanted):
-                        began.append(row)
+            for row in live[(played.terminated | played.truncated)[live]].tolist():
+                self._finish(row, bool(played.terminated[row]), bool(played.truncated[row]))
+                made += 1
+                if self._begin(row, wanted):
+                    began.append(row)
             observations = played.observations
             if began:
                 again = np.array(began)
@@ -178,7 +181,7 @@ class Player:
             return False
         episode_key = key(self._seed, index)
         lot = uniforms(np.array([episode_key], np.uint64), np.zeros(1), 1)[0, 0]
-        self._player[row] = np.searchsorted(self._bounds, lot, side="right").clip(max=len(self.policies) - 1)
+        self._player[row] = min(bisect(self._bounds, lot), len(self.policies) - 1)
         self._keys[row], self._ages[row] = episode_key, 0
         seed = episode_seed(self._seed, index) if self.source.seeded else -1
         self._episodes[row] = OpenEpisode(index, seed, self.policies[self._player[row]].name)
@@ -188,7 +191,7 @@ class Player:
         for number, policy in enumerate(self.policies):
             rows = live[self._player[live] == number]
             if len(rows):
-                seen = self.source.seen(observations, rows, self._views[number])
+                seen = None if policy.blind else self.source.seen(observations, rows, self._views[number])
                 turn = Turn(seen, self._actions[rows], self._ages[rows], self._keys[rows])
                 actions = policy.act(turn)
                 if actions.shape != self._actions[rows].shape:
@@ -197,29 +200,38 @@ class Player:
                         f"got {actions.shape}"
                     )
                 self._actions[rows] = actions
+
+    def _keep(self, live: NDArray[np.int64], played: Played) -> None:
+        """Take one step of the live rows."""
+        for row in live[self._filled[live] == self._size].tolist():
+            self._close_chunk(row)
+        frames = played.frames if len(live) == len(played.frames) else played.frames[live]
+        self._buffer[live, self._filled[live]] = frames
+        for row, frame in played.last_frames.items():
+            self._buffer[row, self._filled[row]] = frame
+        self._filled[live] += 1
+        ages = self._ages[live]
+        if ages.max() == self._past_rewards.shape[1]:
+            self._past_actions = np.concatenate([self._past_actions, np.zeros_like(self._past_actions)], 1)
+            self._past_rewards = np.concatenate([self._past_rewards, np.zeros_like(self._past_rewards)], 1)
+        self._past_actions[live, ages] = self._actions[live]
+        self._past_rewards[live, ages] = played.rewards[live]
         self._ages[live] += 1
 
-    def _keep(self, row: int, frame: NDArray[np.uint8], reward: float) -> None:
+    def _close_chunk(self, row: int) -> None:
         episode = self._episodes[row]
         assert episode is not None
-        if self._filled[row] == self._size:
-            self._close_chunk(row, episode)
-        self._buffer[row, self._filled[row]] = frame
-        self._filled[row] += 1
-        episode.actions.append(self._actions[row].copy())
-        episode.rewards.append(reward)
-
-    def _close_chunk(self, row: int, episode: OpenEpisode) -> None:
         self.writer.add_chunk(episode, self._buffer[row, : self._filled[row]].copy())
         self._filled[row] = 0
 
     def _finish(self, row: int, terminated: bool, truncated: bool) -> None:
-        episode = self._episodes[row]
+        episode, age = self._episodes[row], int(self._ages[row])
         assert episode is not None
-        self._close_chunk(row, episode)
-        self.writer.add(episode, terminated, truncated)
-        self.finished[episode.index] = len(episode.actions) + 1
-        self.frames_done += len(episode.actions) + 1
+        self._close_chunk(row)
+        actions, rewards = self._past_actions[row, :age].copy(), self._past_rewards[row, :age].copy()
+        self.writer.add(episode, actions, rewards, terminated, truncated)
+        self.finished[episode.index] = age + 1
+        self.frames_done += age + 1
 
 
 def _missing(writer: Writer, player: Player, episodes: int | None, frames: int | None) -> Iterator[int]:

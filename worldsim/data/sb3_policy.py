@@ -33,6 +33,8 @@ class SB3Policy:
         actions: the recorded environment's.
     """
 
+    blind = False
+
     def __init__(self, spec: str, actions: Space[Any]) -> None:
         noise = re.fullmatch(r"(.+)@([0-9.]+)", spec)
         path, self._epsilon = (noise[1], float(noise[2])) if noise else (spec, 0.0)

@@ -76,10 +76,11 @@ class Packed(NamedTuple):
 
 def compress(frames: NDArray[np.uint8], chunk_frames: int) -> bytes:
     """One chunk of at most ``chunk_frames`` frames, filled up with zeros."""
+    packer = zlib.compressobj(LEVEL)
+    data = packer.compress(np.ascontiguousarray(frames))
     if len(frames) < chunk_frames:
-        gap = np.zeros((chunk_frames - len(frames), *frames.shape[1:]), np.uint8)
-        frames = np.concatenate([frames, gap])
-    return zlib.compress(np.ascontiguousarray(frames), LEVEL)
+        data += packer.compress(bytes((chunk_frames - len(frames)) * frames[0].size))
+    return data + packer.flush()
 
 
 def pack(episode: Episode, chunk_frames: int) -> Packed:

@@ -15,7 +15,7 @@ from worldsim.data.views import View, find_view, fits
 from worldsim.errors import BadInput
 
 Frames = NDArray[np.uint8]
-NATIVE_ENVS, SYNC_ENVS = 64, 8
+NATIVE_ENVS, SYNC_ENVS = 256, 8
 """Rows by default: where the environment is vectorised itself, and where single ones are stepped in turn."""
 
 
@@ -56,7 +56,7 @@ class Played(NamedTuple):
 
     observations: Any
     frames: Frames  # (n, H, W, C)
-    last_frames: Frames  # (n, H, W, C), the frame that the action led to
+    last_frames: dict[int, Frames]  # row -> (H, W, C), the last frame of an episode that ended
     rewards: NDArray[Any]  # (n,)
     terminated: NDArray[np.bool_]  # (n,)
     truncated: NDArray[np.bool_]  # (n,)
@@ -128,12 +128,10 @@ class Source:
         frames = self.frames(observations)
         if frames.shape[1:] != self.frame_shape or frames.dtype != np.uint8:
             raise BadInput(f"expected uint8 frames {self.frame_shape}, got {frames.dtype} {frames.shape[1:]}")
-        last, done = frames, terminated | truncated
-        if done.any():
-            last = frames.copy()
-            for row in np.flatnonzero(done):
-                final = infos["final_obs"][row]
-                last[row] = final["frame"] if self.rendered else final
+        last: dict[int, Frames] = {}
+        for row in np.flatnonzero(terminated | truncated).tolist():
+            final = infos["final_obs"][row]
+            last[row] = final["frame"] if self.rendered else final
         return Played(observations, frames, last, rewards, terminated, truncated)
 
 

@@ -8,6 +8,7 @@ import secrets
 import time
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -39,14 +40,17 @@ class Kept(NamedTuple):
         return f"{self.episodes:,} episodes, {self.frames:,} frames, {size}"
 
 
+@dataclass
 class OpenEpisode:
-    """An episode being played: its frames are on their way to being compressed, the rest is kept as it is."""
+    """An episode being played; its frames are on their way to being compressed."""
 
-    def __init__(self, index: int, seed: int, policy: str) -> None:
-        self.index, self.seed, self.policy = index, seed, policy
-        self.chunks: list[Future[bytes]] = []
-        self.actions: list[Any] = []
-        self.rewards: list[float] = []
+    index: int
+    seed: int
+    policy: str
+    chunks: list[Future[bytes]] = field(default_factory=list)
+
+
+_Over = tuple[OpenEpisode, NDArray[Any], NDArray[np.float32], bool, bool]  # what Writer.add takes
 
 
 class Writer:
@@ -76,8 +80,7 @@ class Writer:
         self.kept = self._survey()
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="worldsim-compress")
         self._pending: deque[Future[bytes]] = deque()
-        self._open: list[OpenEpisode] = []
-        self._ends: list[tuple[bool, bool]] = []
+        self._open: list[_Over] = []
         self._frames, self._since = 0, time.monotonic()
 
     def _acquire(self) -> int | None:
@@ -124,18 +127,27 @@ class Writer:
         if len(self._pending) > _PENDING:
             self._pending.popleft().result()
 
-    def add(self, episode: OpenEpisode, terminated: bool, truncated: bool) -> None:
-        """Take an episode that is over."""
-        self._open.append(episode)
-        self._ends.append((terminated, truncated))
-        self._frames += len(episode.actions) + 1
+    def add(
+        self,
+        episode: OpenEpisode,
+        actions: NDArray[Any],
+        rewards: NDArray[np.float32],
+        terminated: bool,
+        truncated: bool,
+    ) -> None:
+        """Take an episode that is over, after its last chunk: (T, ...) actions and (T,) rewards."""
+        self._open.append((episode, actions, rewards, terminated, truncated))
+        self._frames += len(actions) + 1
         if self._frames >= self._shard_frames or time.monotonic() - self._since >= self._shard_seconds:
             self.flush()
 
     def flush(self) -> None:
         """Close the open shard: from here on its episodes are safe."""
         if self._open:
-            packed = [self._pack(*both) for both in zip(self._open, self._ends, strict=True)]
+            packed = [
+                Packed([chunk.result() for chunk in e.chunks], *rest, e.seed, e.index, e.policy)
+                for e, *rest in self._open
+            ]
             path = self.folder / f"{self._name}-{secrets.token_hex(6)}.h5"
             try:
                 size = write_shard(path, packed, self.about)
@@ -143,20 +155,11 @@ class Writer:
                 raise OSError(
                     error.errno, f"{error.strerror}; {self.kept} are kept, run the same command to go on", str(path)
                 ) from error
-            self.done.update((e.index, len(e.actions) + 1) for e in self._open)
+            self.done.update((e.index, len(e.actions) + 1) for e in packed)
             kept = self.kept
             self.kept = Kept(kept.episodes + len(packed), kept.frames + self._frames, kept.bytes + size)
-        self._open, self._ends = [], []
+        self._open = []
         self._frames, self._since = 0, time.monotonic()
-
-    def _pack(self, episode: OpenEpisode, end: tuple[bool, bool]) -> Packed:
-        return Packed(
-            [chunk.result() for chunk in episode.chunks],
-            np.stack(episode.actions),
-            np.array(episode.rewards, np.float32),
-            *end,
-            *(episode.seed, episode.index, episode.policy),
-        )
 
     def __enter__(self) -> Writer:
         return self
