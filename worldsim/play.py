@@ -1,0 +1,236 @@
+"""play(): a real environment or a dream in a window, by hand, by script or by an agent."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import gymnasium
+from gymnasium import Env
+
+from worldsim.bundled import bundled
+from worldsim.controls import controls_for
+from worldsim.errors import BadInput
+from worldsim.key_script import KeyScript
+from worldsim.player import Beginning, Player, Transition
+from worldsim.player_window import PlayerWindow, check_display, quiet_sdl
+from worldsim.session import STEADY, Session
+
+
+class Played(NamedTuple):
+    """What came of a session."""
+
+    steps: int
+    episodes: int  # that ended
+    score: float  # of the last episode
+    steps_per_second: float  # while it was not paused
+    refreshes_per_second: float  # of the window
+    step_milliseconds: float  # the environment with its picture, mean
+    draw_milliseconds: float  # the window, mean
+    written: tuple[Path, ...]
+
+    def __str__(self) -> str:
+        """One line for a person."""
+        return (
+            f"played {self.steps} steps, {self.episodes} whole episodes, last score {self.score:g}; "
+            f"{self.steps_per_second:.1f} steps/s, window {self.refreshes_per_second:.1f} pictures/s, "
+            f"step {self.step_milliseconds:.2f} ms, draw {self.draw_milliseconds:.2f} ms"
+        )
+
+
+def play(
+    env: str | Path | Env[Any, Any],
+    *,
+    fps: float | None = None,
+    size: int = 672,
+    seed: int | None = None,
+    opening: int | None = None,
+    temperature: float = 1.0,
+    horizon: int | None = None,
+    agent: str | Path | Callable[[Any], Any] | None = None,
+    wait: bool = False,
+    again: float | None = None,
+    episodes: int | None = None,
+    steps: int | None = None,
+    headless: bool = False,
+    script: str = "",
+    gif: Path | None = None,
+    screenshot: Path | None = None,
+    folder: Path = Path(),
+    show: Callable[[str], None] | None = None,
+    on_reset: Callable[[Beginning], None] | None = None,
+    on_step: Callable[[Transition], None] | None = None,
+) -> Played:
+    """Play until the window is closed.
+
+    Args:
+        env: a gymnasium id, a world folder, a bundled world's name, or an environment made with "rgb_array".
+        fps: steps a second; the environment's own pace if None.
+        size: pixels of the picture's longer side, about.
+        seed: of the first episode; a random one if None.
+        opening: of the first episode of a dream.
+        temperature: of a dream.
+        horizon: steps after which an episode of a dream is cut; None never.
+        agent: a saved Stable-Baselines3 model or a function observation -> action; plays until the person takes over.
+        wait: a game in turns: nothing moves until a key asks for an action.
+        again: seconds after which a finished episode begins anew; None waits for the person.
+        episodes: stop after so many whole episodes.
+        steps: stop after so many steps' time.
+        headless: draw into memory, as fast as it goes; needs ``steps`` or ``episodes``.
+        script: keys to press, see `worldsim.key_script.parse`.
+        gif: write the last minute here at the end.
+        screenshot: write the window here at the end.
+        folder: where the keys for gif and screenshot write.
+        show: is given the table of keys before the game begins (print).
+        on_reset: called at the beginning of every episode; a person may cut one short and begin another.
+        on_step: called after every step; `worldsim record --policy human` is made of these two.
+
+    Example:
+        >>> play("CartPole-v1", headless=True, steps=20, script="right*5,left*5", seed=0).steps
+        20
+    """
+    if headless and steps is None and episodes is None:
+        raise BadInput("a session without a window needs an end: steps or episodes")
+    for path in (gif, screenshot):
+        if path is not None and not path.resolve().parent.is_dir():
+            raise BadInput(f"cannot write {path}: there is no folder {path.resolve().parent}")
+    act = load_agent(agent) if isinstance(agent, str | Path) else agent
+    with contextlib.ExitStack() as opened:
+        opened.enter_context(quiet_sdl(headless))
+        check_display()
+        if isinstance(env, Env):
+            name = env.spec.id if env.spec else "play"
+        else:
+            name, env = str(env), open_environment(env, temperature, horizon, getattr(act, "wants", None))
+            opened.callback(env.close)
+        check_agent(act, env)
+        player = Player(env, seed, opening, on_reset, on_step)
+        window = PlayerWindow(f"{name} - worldsim", player.frame.shape, size)
+        opened.callback(window.close)  # before the environment, which may end pygame as a whole
+        controls = controls_for(env)
+        fps = fps or float(env.metadata.get("render_fps") or STEADY)
+        if headless:
+            again = again or 0.0
+        session = Session(
+            player, window, controls, fps, name, act, folder, wait, again, refresh_fps=0.0 if headless else STEADY
+        )
+        opened.callback(session.close)
+        if show is not None:
+            show(table(session.keys))
+        seconds = run(session, KeyScript(script, window, controls), steps, episodes, in_real_time=not headless)
+        if screenshot is not None:
+            session.draw()
+            window.save(screenshot)
+            session.written.append(screenshot)
+        if gif is not None:
+            session.film.write(gif)
+            session.written.append(gif)
+    return Played(
+        session.steps,
+        player.finished,
+        player.score,
+        session.pace,
+        session.draws / seconds if seconds else 0.0,
+        1000 * session.step_seconds / max(1, session.steps),
+        1000 * session.draw_seconds / max(1, session.draws),
+        tuple(session.written),
+    )
+
+
+def run(session: Session, script: KeyScript, steps: int | None, episodes: int | None, in_real_time: bool) -> float:
+    """Refresh until somebody quits or a limit is reached; returns the seconds it took."""
+    began = deadline = time.perf_counter()
+    every = session.refreshes_per_step
+    refreshes = 0
+    while not session.done:
+        if steps is not None and refreshes >= steps * every:
+            break
+        if episodes is not None and session.player.finished >= episodes:
+            break
+        if refreshes % every == 0:
+            script.advance()
+        session.refresh()
+        refreshes += 1
+        if in_real_time:
+            deadline += 1.0 / (session.fps * every)
+            late = time.perf_counter() - deadline
+            if late < 0:
+                time.sleep(-late)
+            elif late > 0.25:  # the machine was busy: go on from now, do not hurry after the lost time
+                deadline += late
+    return time.perf_counter() - began
+
+
+def open_environment(
+    name: str | Path, temperature: float = 1.0, horizon: int | None = None, observation: str | None = None
+) -> Env[Any, Any]:
+    """A gymnasium id, a world folder or a bundled world as an environment that draws pictures."""
+    id = str(name)
+    options: dict[str, Any] = {}
+    if (Path(name) / "config.json").is_file() or id in bundled() or id.startswith("hf:"):
+        id, options = "WorldSim/Dream-v0", {"model": id}
+    elif Path(name).exists():
+        raise BadInput(f"expected a world folder with a config.json, got {name}; train one with: worldsim train")
+    module, _, id = id.rpartition(":")
+    try:
+        if module:
+            import_module(module)
+        spec = gymnasium.spec(id)
+    except (gymnasium.error.Error, ImportError) as error:
+        raise BadInput(
+            f"{name} is no gymnasium id, world folder or bundled world ({error}); see: worldsim list"
+        ) from None
+    if str(spec.entry_point).startswith("worldsim.envs.dream:"):
+        options |= {"temperature": temperature, "horizon": horizon}
+        if observation is not None:
+            options["observation"] = observation
+    elif temperature != 1.0 or horizon is not None:
+        raise BadInput(f"{id} is a real environment: it has no temperature and no horizon, only dreams have")
+    try:
+        return gymnasium.make(id, render_mode="rgb_array", disable_env_checker=True, **options)
+    except TypeError as error:  # a constructor without render_mode
+        raise BadInput(
+            f'{id} cannot be made with render_mode="rgb_array", so there is nothing to see: {error}'
+        ) from None
+
+
+class SavedAgent:
+    """A saved Stable-Baselines3 model as a function observation -> action."""
+
+    def __init__(self, path: Path) -> None:
+        """Load it."""
+        from worldsim.data.sb3_policy import load_sb3
+
+        self.model = load_sb3(path)
+        self.path = path
+        self.wants = "pixels" if len(self.model.observation_space.shape or ()) == 3 else "features"
+
+    def __call__(self, observation: Any) -> Any:
+        """Its most likely action."""
+        action, _ = self.model.predict(observation, deterministic=True)
+        return action.item() if action.ndim == 0 else action
+
+
+def load_agent(path: str | Path) -> SavedAgent:
+    """A saved Stable-Baselines3 model; "sb3:PATH" means the same as PATH."""
+    return SavedAgent(Path(str(path).removeprefix("sb3:")))
+
+
+def check_agent(agent: Callable[[Any], Any] | None, env: Env[Any, Any]) -> None:
+    """Refuse a saved agent that was trained on other observations or actions."""
+    if not isinstance(agent, SavedAgent):
+        return
+    for what in ("observation_space", "action_space"):
+        expected, got = getattr(agent.model, what), getattr(env, what)
+        if expected.shape != got.shape or type(expected) is not type(got):
+            raise BadInput(f"{agent.path} was trained with {what} {expected}, here it is {got}; choose its own world")
+
+
+def table(keys: list[tuple[str, str]]) -> str:
+    """The table of keys as text."""
+    width = max(len(key) for key, _ in keys)
+    return "\n".join(f"  {key:<{width}}  {text}" for key, text in keys)
