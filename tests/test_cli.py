@@ -145,6 +145,7 @@ def test_errors_that_a_user_can_mend_have_a_status_and_a_line() -> None:
         1,
         "No such file or directory: a.h5",
     )
+    assert explain(MemoryError("2 TB")) == (1, "out of memory; fewer streams or a smaller batch need less (2 TB)")
     assert explain(KeyboardInterrupt()) == (130, "stopped by Ctrl-C")
     assert explain(Stopped("12 episodes kept; run it again")) == (130, "12 episodes kept; run it again")
     assert explain(ModuleNotFoundError("No module named 'mine'")) == (2, "No module named 'mine'")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import doctest
 import json
 import subprocess
 import sys
@@ -86,8 +87,11 @@ for name in {light}:
 
 
 @pytest.mark.parametrize("name", SOURCES)
-def test_every_module_imports(name: str) -> None:
-    assert import_module(name).__doc__
+def test_every_module_imports_and_its_examples_run(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    module = import_module(name)
+    assert module.__doc__
+    assert doctest.testmod(module, optionflags=doctest.ELLIPSIS).failed == 0
 
 
 def test_public_names_resolve() -> None:

@@ -160,6 +160,8 @@ def explain(error: BaseException) -> tuple[int, str] | None:
     if "No space left on device" in message:  # h5py and safetensors wrap ENOSPC in errors of their own
         where = f" at {error.filename}" if isinstance(error, OSError) and error.filename else ""
         return 1, f"the disk is full{where}; what was finished is kept: free some space and run the same command again"
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # the latter is torch's, for GPUs
+        return 1, f"out of memory; fewer streams or a smaller batch need less ({message or 'no details'})"
     if isinstance(error, Stopped):
         return INTERRUPTED, message or "stopped"
     if isinstance(error, KeyboardInterrupt):
