@@ -1,0 +1,81 @@
+"""An LSTM with one bias vector, as World Models counts it."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from worldsim.nn.prepared import Prepared
+
+
+class Fused(NamedTuple):
+    """The cell's weights for one multiplication per step; gates in the order i, f, o, g."""
+
+    weight: Tensor  # (in + H, 4H)
+    bias: Tensor  # (4H,)
+
+
+class LSTM(nn.Module):
+    """Long short-term memory (Hochreiter & Schmidhuber 1997; forget gate: Gers et al. 2000).
+
+    ``i, f, g, o = W_ih x + W_hh h + b``; ``c' = sigmoid(f) c + sigmoid(i) tanh(g)``; ``h' = sigmoid(o) tanh(c')``.
+
+    `torch.nn.LSTM` carries two bias vectors whose sum is all that counts, so it cannot have the published number of
+    parameters. Here is one; a sequence still runs through torch's fused kernel, with zeros for the second.
+
+    Args:
+        input_size: width of x.
+        hidden_size: H.
+        forget_bias: starting value of the forget gate's bias (TensorFlow 1 adds 1 at run time to a bias of zero,
+            which is the same function and has the same gradients).
+
+    Shapes:
+        sequence: x (B, T, in) -> (B, T, H); `step`: x (B, in), h (B, H), c (B, H) -> h, c.
+        Parameters: 4H (in + H) + 4H, gates in torch's order i, f, g, o.
+
+    Example:
+        >>> sum(p.numel() for p in LSTM(35, 256).parameters())
+        299008
+    """
+
+    def __init__(self, input_size: int, hidden_size: int, forget_bias: float = 1.0) -> None:
+        super().__init__()
+        self.input_size, self.hidden_size = input_size, hidden_size
+        # Glorot's bound for the one joint kernel (in + H, 4H) that TensorFlow 1 draws.
+        bound = math.sqrt(6.0 / (input_size + 5 * hidden_size))
+        self.weight_ih = nn.Parameter(torch.empty(4 * hidden_size, input_size).uniform_(-bound, bound))
+        self.weight_hh = nn.Parameter(torch.empty(4 * hidden_size, hidden_size).uniform_(-bound, bound))
+        self.bias = nn.Parameter(torch.zeros(4 * hidden_size))
+        with torch.no_grad():
+            self.bias[hidden_size : 2 * hidden_size] = forget_bias
+        self._fused: dict[torch.dtype, Prepared[Fused]] = defaultdict(Prepared)
+
+    def forward(self, x: Tensor, state: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """All steps of a sequence: h after each, and the last (h, c)."""
+        if state is None:
+            zeros = x.new_zeros(len(x), self.hidden_size)
+            state = (zeros, zeros)
+        weights = [self.weight_ih, self.weight_hh, self.bias, torch.zeros_like(self.bias)]
+        first = (state[0][None], state[1][None])
+        out, h, c = torch.lstm(x, first, weights, True, 1, 0.0, self.training, False, True)
+        return out, (h[0], c[0])
+
+    def step(self, x: Tensor, h: Tensor, c: Tensor, dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor]:
+        """One step; ``dtype`` is that of the multiplication (float32 or bfloat16), h and c stay float32."""
+        size = self.hidden_size
+        fused = self._fused[dtype]((self.weight_ih, self.weight_hh, self.bias), lambda: self._fuse(dtype))
+        gates = torch.addmm(fused.bias, torch.cat([x, h], 1).to(dtype), fused.weight)
+        i, f, o = torch.sigmoid(gates[:, : 3 * size]).chunk(3, 1)
+        c = torch.addcmul(f * c, i, torch.tanh(gates[:, 3 * size :]))
+        return o * torch.tanh(c), c
+
+    def _fuse(self, dtype: torch.dtype) -> Fused:
+        weight = torch.cat([self.weight_ih, self.weight_hh], 1)  # (4H, in + H)
+        order = [0, 1, 3, 2]  # i, f, g, o -> i, f, o, g: the sigmoids lie together
+        weight = torch.cat([weight.chunk(4)[k] for k in order]).T.contiguous()
+        bias = torch.cat([self.bias.chunk(4)[k] for k in order])
+        return Fused(weight.to(dtype), bias.to(dtype))

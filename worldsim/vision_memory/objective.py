@@ -1,0 +1,57 @@
+"""What M is trained on."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from worldsim.nn.action import encode_action
+from worldsim.nn.mixture import nll
+from worldsim.vae.conv_vae import Posterior
+from worldsim.vision_memory.latents import LatentBatch
+from worldsim.vision_memory.world import VisionMemoryWorld
+
+
+class MemoryObjective(nn.Module):
+    """Trains M, and the outcome head where the world has one, on stretches of real play (teacher forcing).
+
+    ``loss = -log p(z' | z, a, h)`` in nats per dimension ``+ BCE(done logit) + outcome_weight * -log p(outcome)``, each
+    averaged over the steps before the end of their episode. z is drawn anew from V's posterior for every batch; a
+    step's target is its last frame too where the episode ends there.
+
+    Source: Ha & Schmidhuber 2018, arXiv:1803.10122, appendix A.2 and the released code (endings weigh 10).
+
+    Differs from the paper: every stretch begins with an empty memory, where the Doom code carries it on from batch to
+    batch; "done" means terminated, where the Doom code counts the 2,100-step limit as a death too and predicts the
+    next episode's first frame across the boundary; the outcome head is ours.
+
+    Args:
+        world: whose ``memory`` and ``outcome`` are trained.
+        done_weight: how much an ending counts against a step without one (released Doom code: 10).
+        outcome_weight: nats of the outcome against nats per dimension.
+    """
+
+    def __init__(self, world: VisionMemoryWorld, done_weight: float = 10.0, outcome_weight: float = 1.0) -> None:
+        super().__init__()
+        self.memory, self.outcome, self.action_space = world.memory, world.outcome, world.action_space
+        self.done_weight, self.outcome_weight = done_weight, outcome_weight
+
+    def loss(self, batch: LatentBatch, generator: torch.Generator, turn: str) -> tuple[Tensor, dict[str, Tensor]]:
+        """One batch; logs nats per dimension and what the other heads cost."""
+        normal = torch.randn(batch.mu.shape, generator=generator, device=batch.mu.device)
+        z = Posterior(batch.mu.float(), batch.logvar.float()).sample(normal)
+        h = self.memory(z[:, :-1], encode_action(self.action_space, batch.actions), batch.first)
+        after, h, ended = z[:, 1:][batch.mask], h[batch.mask], batch.terminated[batch.mask]
+        prediction = self.memory.predict(h)
+        loss = nll(prediction.mixture, after).mean()
+        logs = {"nats_per_dim": loss.detach()}
+        if prediction.done is not None:
+            weight = torch.full_like(prediction.done, self.done_weight)
+            done = F.binary_cross_entropy_with_logits(prediction.done, ended.float(), pos_weight=weight)
+            loss, logs["done_nats"] = loss + done, done.detach()
+        if self.outcome is not None:
+            features = torch.cat([h, after], 1)
+            outcome = self.outcome.loss(features, batch.rewards[batch.mask], ended, torch.ones_like(ended))
+            loss, logs["outcome_nats"] = loss + self.outcome_weight * outcome, outcome.detach()
+        return loss, logs

@@ -1,0 +1,135 @@
+"""The vision-memory world: V turns a picture into a vector, M dreams the next one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from gymnasium.spaces import Box
+from torch import Tensor, nn
+
+from worldsim.heads import OutcomeHead
+from worldsim.nn.action import action_size, encode_action
+from worldsim.nn.mixture import sample
+from worldsim.noise import uniforms
+from worldsim.protocol import Imagined, State
+from worldsim.space_json import from_json
+from worldsim.vae.conv_vae import ConvVAE, ConvVAEConfig
+from worldsim.vae.images import shrink, to_frames, to_unit
+from worldsim.vision_memory.memory import MDNRNN, MemoryConfig
+
+_OUTCOME_HIDDEN = 128
+_SMALL = 16  # streams below which bfloat16 costs more than it saves
+
+
+@dataclass(frozen=True)
+class VisionMemoryConfig:
+    """What a `VisionMemoryWorld` is made of."""
+
+    frame_shape: tuple[int, int, int]
+    """(H, W, C) of the real frames."""
+    action: dict[str, Any]
+    """The real action space, as `worldsim.space_json` writes it."""
+    latent: int = 64
+    """Z (World Models: 32 for CarRacing, 64 for Doom)."""
+    hidden: int = 512
+    """H (World Models: 256 for CarRacing, 512 for Doom)."""
+    mixtures: int = 5
+    """K, Gaussians per dimension of z."""
+    done: bool = False
+    """The published Doom M: a restart flag goes in, the logit of the end comes out; the dream ends where it is > 0."""
+    outcomes: int = 0
+    """Entries of the outcome table; 0 has no outcome head, so that V and M are exactly the published ones."""
+    reward: float = 0.0
+    """Of every step of a world without an outcome head (1 in TakeCover: alive)."""
+    cell: bool = False
+    """Whether the agent also sees the LSTM's cell: (z, c, h), as in the published Doom controller."""
+
+
+class VisionMemoryWorld(nn.Module):
+    """World Models as published (Ha & Schmidhuber 2018, arXiv:1803.10122): V a `ConvVAE`, M an `MDNRNN`.
+
+    The state is z, h and c. ``start`` and ``follow`` draw z from V's posterior; ``imagine`` draws it from M's mixture.
+    The agent sees (z, h): h from before M has consumed the present z and action. Reward and ending come from one draw
+    of an `OutcomeHead` that reads (h', z'), or, in the published worlds, from a constant and from ``logit > 0``.
+    Temperature acts on the mixture alone.
+
+    `precision` may be set to "bf16-mixed": with 16 streams or more the multiplications are then done in bfloat16.
+
+    Shapes:
+        noise (B, 2 Z [+ 1]): Z normals that, as uniforms, choose components; Z that are added; one for the outcome.
+        observation (B, Z + H), or (B, Z + H + H) as (z, c, h) with `VisionMemoryConfig.cell`.
+
+    Differs from the paper: V sees the frame shrunk with averaging, the released code drops pixels and stretches the
+    contrast of each; the outcome head is ours; log-sigma is bounded.
+    """
+
+    Config = VisionMemoryConfig
+
+    def __init__(self, config: VisionMemoryConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.action_space = from_json(config.action)
+        self.vision = ConvVAE(ConvVAEConfig(config.latent, config.frame_shape[2]))
+        actions = action_size(self.action_space)
+        self.memory = MDNRNN(MemoryConfig(config.latent, actions, config.hidden, config.mixtures, config.done))
+        self.outcome = (
+            OutcomeHead(config.hidden + config.latent, _OUTCOME_HIDDEN, config.outcomes) if config.outcomes else None
+        )
+        width = config.latent + config.hidden * (2 if config.cell else 1)
+        self.observation_space = Box(-np.inf, np.inf, (width,), np.float32)
+        self.noise_size = 2 * config.latent + (1 if config.outcomes else 0)
+        self.precision: Literal["32-true", "bf16-mixed"] = "32-true"
+
+    def start(self, frame: Tensor, noise: Tensor) -> State:
+        """Look at a real frame; nothing is remembered yet."""
+        zeros = torch.zeros(len(frame), self.config.hidden, device=frame.device)
+        ones = zeros.new_ones(len(frame))
+        state = {"z": self._look(frame, noise), "h": zeros, "c": zeros.clone(), "temperature": ones}
+        return state | ({"first": ones.clone()} if self.config.done else {})
+
+    def follow(self, state: State, action: Tensor, frame: Tensor, noise: Tensor) -> State:
+        """Remember the last picture and the action, then look at the new frame."""
+        h, c = self._remember(state, action)
+        return self._state(state, self._look(frame, noise), h, c)
+
+    def imagine(self, state: State, action: Tensor, noise: Tensor) -> Imagined:
+        """Remember the last picture and the action, then draw what comes next."""
+        h, c = self._remember(state, action)
+        latent, batch = self.config.latent, len(noise)
+        mixture, done = self.memory.predict(h, self._dtype(batch))
+        z = sample(mixture, uniforms(noise[:, :latent]), noise[:, latent : 2 * latent], state["temperature"])
+        following = self._state(state, z, h, c)
+        if self.outcome is not None:
+            features = torch.cat([h, z], 1)
+            return Imagined(following, *self.outcome.sample(features, uniforms(noise[:, -1])))
+        ended = torch.zeros(batch, dtype=torch.bool, device=z.device) if done is None else done > 0
+        return Imagined(following, torch.full((batch,), self.config.reward, device=z.device), ended)
+
+    def observe(self, state: State) -> Tensor:
+        """The latent vector and the memory: (z, h), or (z, c, h)."""
+        return torch.cat([state[key] for key in (("z", "c", "h") if self.config.cell else ("z", "h"))], 1)
+
+    def render(self, state: State) -> Tensor:
+        """What V makes of z, at the real frames' size."""
+        drawn = to_frames(self.vision.decode(state["z"], self._dtype(len(state["z"]))))
+        return shrink(drawn, *self.config.frame_shape[:2])
+
+    def _look(self, frame: Tensor, noise: Tensor) -> Tensor:
+        latent = self.config.latent
+        posterior = self.vision.encode(to_unit(shrink(frame)))
+        return posterior.sample(noise[:, latent : 2 * latent])
+
+    def _remember(self, state: State, action: Tensor) -> tuple[Tensor, Tensor]:
+        act = encode_action(self.action_space, action)
+        dtype = self._dtype(len(act))
+        return self.memory.step(state["z"], act, state["h"], state["c"], state.get("first"), dtype)
+
+    def _state(self, before: State, z: Tensor, h: Tensor, c: Tensor) -> State:
+        after = {"z": z, "h": h, "c": c, "temperature": before["temperature"]}
+        return after | ({"first": torch.zeros_like(before["first"])} if self.config.done else {})
+
+    def _dtype(self, batch: int) -> torch.dtype:
+        return torch.bfloat16 if self.precision == "bf16-mixed" and batch >= _SMALL else torch.float32
