@@ -121,14 +121,14 @@ def overview() -> str:
 def parse(name: str, args: Sequence[str]) -> Command | int:
     """The command that the arguments describe, or the exit status where tyro already answered (help, a mistake)."""
     module, _, attribute = COMMANDS[name].target.partition(":")
-    command_class: type[Command] = getattr(import_module(module), attribute)
+    command: type[Command] = getattr(import_module(module), attribute)  # or a union of classes: subcommands
     import tyro
 
     complaint = io.StringIO()
     try:
         with contextlib.redirect_stderr(complaint):
             return tyro.cli(
-                command_class,
+                command,
                 prog=f"worldsim {name}",
                 args=list(args),
                 config=(tyro.conf.HelptextFromCommentsOff, tyro.conf.PositionalMetavarFromFieldName),
