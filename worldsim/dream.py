@@ -57,7 +57,7 @@ class Dream:
 
     @torch.inference_mode()
     def reset(self, rows: Tensor, seeds: Tensor, openings: Tensor | None = None) -> None:
-        """Begin streams ``rows`` (n,) anew from ``seeds`` (n,), at ``openings`` (n,) or at ones that the seeds choose."""
+        """Begin streams ``rows`` (n,) anew from ``seeds`` (n,), at ``openings`` (n,) or where the seeds choose."""
         rows, seeds = rows.to(self.device), seeds.to(self.device)
         key = stream_keys(seeds)
         if openings is None:

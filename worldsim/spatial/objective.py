@@ -60,12 +60,13 @@ class TransitionObjective(nn.Module):
         m, rows, at = self.transition, min(8, len(batch.mask)), min(3, batch.mask.shape[1] - 1)
         before, after = batch.codes[:rows, at], batch.codes[:rows, at + 1]
         action = encode_action(self.action_space, batch.actions[:rows])
-        summary = m.summary(batch.codes[:rows, : at + 1].flatten(0, 1)).reshape(rows, at + 1, -1)
+        past = batch.codes[:rows, : at + 1].flatten(0, 1)
+        seen = m.seen(past, m.summary(past), action[:, : at + 1].flatten(0, 1)).reshape(rows, at + 1, -1)
         age = torch.arange(at + 1, device=before.device).expand(rows, at + 1)
-        h, _ = m.lstm(m.remember(summary, action[:, : at + 1], age))
-        reading = m.read(before, summary[:, -1], action[:, at], h[:, -1])
+        h, _ = m.lstm(m.remember(seen, age))
+        cells = m.read(before, seen[:, -1], h[:, -1])
         half = torch.full((rows, before[0].numel()), 0.5, device=before.device)
-        drawn = m.draw(reading, half, torch.ones(rows, device=before.device))
+        drawn = m.draw(cells, half, torch.ones(rows, device=before.device))
         return {"real": self.picture(after), "predicted": self.picture(drawn)}
 
     def loss(self, batch: CodeBatch, generator: torch.Generator, turn: str) -> tuple[Tensor, dict[str, Tensor]]:
@@ -73,16 +74,17 @@ class TransitionObjective(nn.Module):
         m, mask = self.transition, batch.mask
         rows, steps = mask.shape
         action = encode_action(self.action_space, batch.actions)
-        summary = m.summary(batch.codes.flatten(0, 1)).reshape(rows, steps + 1, -1)
+        summary = m.summary(batch.codes.flatten(0, 1)).unflatten(0, (rows, steps + 1))
+        before, after = batch.codes[:, :-1].flatten(0, 1), batch.codes[:, 1:].flatten(0, 1)
+        seen = m.seen(before, summary[:, :-1].flatten(0, 1), action.flatten(0, 1))
         age = torch.arange(steps, device=mask.device).expand(rows, steps)
-        h, _ = m.lstm(m.remember(summary[:, :-1], action, age))
+        h, _ = m.lstm(m.remember(seen.unflatten(0, (rows, steps)), age))
         kept = mask.flatten().nonzero()[:, 0]  # only real steps cost time
-        before = batch.codes[:, :-1].flatten(0, 1)[kept]
-        after = batch.codes[:, 1:].flatten(0, 1)[kept]
-        now, act, mem = (x.flatten(0, 1)[kept] for x in (summary[:, :-1], action, h))
-        logits = m.log_likelihood_logits(m.read(before, now, act, mem), after).float()
+        before, after, seen = before[kept], after[kept], seen[kept]
+        then, mem = summary[:, 1:].flatten(0, 1)[kept], h.flatten(0, 1)[kept]
+        logits = m.log_likelihood_logits(m.read(before, seen, mem), after).float()
         nats = F.cross_entropy(logits.flatten(0, 1), after.flatten(), reduction="none")
-        features = torch.cat([now, summary[:, 1:].flatten(0, 1)[kept], act, mem], -1)
+        features = torch.cat([seen, then, mem], -1)
         reward, ended = batch.rewards.flatten()[kept], batch.terminated.flatten()[kept]
         outcome = self.outcome.loss(features, reward, ended, torch.ones_like(ended))
         wrong = (logits.detach().argmax(-1) != after.flatten(1)).float().mean()

@@ -45,7 +45,7 @@ class TrainSpatial:
     """Name on the card; the folder's name if empty."""
     patch: int | None = None
     """Side of a patch in pixels; None takes 12 where it divides the frame, else an eighth of the longer side."""
-    codes: int = 128
+    codes: int = 64
     """Entries of the codebook."""
     vision_steps: int = 3000
     """Updates of the codebook, 2,048 patches each."""

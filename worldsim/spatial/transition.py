@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -24,6 +23,8 @@ class TransitionConfig:
     """Numbers per cell that the LSTM, the gate and the agent read."""
     hidden: int = 256
     """H, width of the LSTM: what the present picture does not show (time, what lies under a ghost)."""
+    counted: int = 32
+    """Numbers that say how often each code is in the picture: whether a ghost is on screen at all."""
     gated: int = 96
     """Channels of the gated convolution."""
     channels: int = 64
@@ -34,24 +35,18 @@ class TransitionConfig:
     """Whether the LSTM is told how many steps the stream is old; only for worlds trained from the first frame on."""
 
 
-class Reading(NamedTuple):
-    """What the transition makes of a code grid and an action, before anything is sampled."""
-
-    cells: Tensor  # (n, R*C, channels), one feature vector a cell
-    summary: Tensor  # (n, R*C*summary), what the outcome head knows of the present picture
-
-
 class Transition(nn.Module):
     """``p(x', reward, end | x, a, h)`` over grids of codes x, and the LSTM state h that carries what x does not show.
 
-    ``h' = LSTM([S x, a, clock], h)``; ``g = MLP([S x, a, h'])``;
+    ``s = [S x, count(x)]``; ``h' = LSTM([s, a, clock], h)``; ``g = MLP([s, a, h'])``;
     ``f = relu(W (sigmoid(g_1) * conv3x3(E x)) + g_2 + position)``, ``f = relu(f + conv3x3(f))``;
-    ``p(x'_i) = softmax(V relu(f_i + N [x'_j : j near i, drawn before i]))``.
+    ``p(x'_i) = softmax(V relu(f_i + N [x'_j : j near i, drawn before i] + C count(x'_j : drawn before i)))``.
 
     Cells are drawn in five passes, cell (r, c) in pass ``(r + 2 c) mod 5``: a cell and its four neighbours all fall
     into different passes, and so do the cells that a mover at one place can move to. Each pass sees what the earlier
-    ones drew within two steps, so a ghost that was drawn to the left is not drawn again to the right: it neither
-    multiplies nor fades. The likelihood is exact (a chain rule over the passes), and training needs one pass.
+    ones drew within two steps, and how often each code was drawn anywhere, so a ghost that was drawn to the left is
+    not drawn again to the right: it neither multiplies nor fades. The likelihood is exact (a chain rule over the
+    passes), and training needs one pass.
 
     Source: ours. The gate by the action follows the idea of GameGAN's ``h * H(a, z)`` (arXiv:2005.12126, section 3.1);
     codes drawn independently are VQ world models' usual choice.
@@ -62,7 +57,6 @@ class Transition(nn.Module):
 
     order: Tensor
     near: Tensor
-    drawn_before: Tensor
 
     def __init__(self, config: TransitionConfig, codes: int, rows: int, cols: int, action_size: int) -> None:
         super().__init__()
@@ -70,7 +64,8 @@ class Transition(nn.Module):
         cells, width = rows * cols, config.channels
         self.embed = nn.Embedding(codes, config.embedding)
         self.summarise = nn.Linear(config.embedding, config.summary)
-        seen = cells * config.summary + action_size
+        self.count = nn.Embedding(codes, config.counted)
+        seen = cells * config.summary + config.counted + action_size
         self.lstm = nn.LSTM(seen + (_CLOCK if config.clock else 0), config.hidden, batch_first=True)
         self.gate = nn.Sequential(nn.Linear(seen + config.hidden, 128), nn.ReLU(), nn.Linear(128, config.gated + width))
         self.local = nn.Conv2d(config.embedding, config.gated, 3, padding=1)
@@ -79,6 +74,7 @@ class Transition(nn.Module):
         self.residual = nn.Conv2d(width, width, 3, padding=1)
         self.near_embed = nn.Embedding(codes + 2, 16)  # the two more: not drawn yet, outside the grid
         self.near_mix = nn.Linear(len(_NEAR) * 16, width)
+        self.drawn_mix = nn.Linear(16, width, bias=False)
         self.logits = nn.Linear(width, codes)
         order, near = _passes(rows, cols)
         self.register_buffer("order", order, persistent=False)
@@ -88,16 +84,19 @@ class Transition(nn.Module):
         """What LSTM, gate and agent read of a picture, within (-1, 1): (n, R, C) -> (n, R*C*summary)."""
         return torch.tanh(self.summarise(self.embed(codes.flatten(1)))).flatten(1)
 
+    def seen(self, codes: Tensor, summary: Tensor, action: Tensor) -> Tensor:
+        """What gate and LSTM read: the summary, how often each code occurs, the action: (n, seen)."""
+        return torch.cat([summary, self.count(codes.flatten(1)).mean(1) * 7, action], -1)
+
     def clock(self, age: Tensor) -> Tensor:
         """Step counts (...,) as sines and cosines (..., 8)."""
         period = 8.0 * 8.0 ** torch.arange(_CLOCK // 2, device=age.device)
         phase = age[..., None].float() * (2 * torch.pi / period)
         return torch.cat([phase.sin(), phase.cos()], -1)
 
-    def remember(self, summary: Tensor, action: Tensor, age: Tensor) -> Tensor:
+    def remember(self, seen: Tensor, age: Tensor) -> Tensor:
         """The LSTM's input: (..., seen [+ 8])."""
-        parts = [summary, action] + ([self.clock(age)] if self.config.clock else [])
-        return torch.cat(parts, -1)
+        return torch.cat([seen, self.clock(age)], -1) if self.config.clock else seen
 
     def step(self, remembered: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
         """One step of the LSTM: (n, seen), (n, H), (n, H) -> h, c."""
@@ -105,20 +104,29 @@ class Transition(nn.Module):
         h, c = torch.lstm_cell(remembered, (h, c), m.weight_ih_l0, m.weight_hh_l0, m.bias_ih_l0, m.bias_hh_l0)
         return h, c
 
-    def read(self, codes: Tensor, summary: Tensor, action: Tensor, h: Tensor) -> Reading:
-        """Everything about the next picture that does not depend on what is drawn of it."""
-        gate, bias = self.gate(torch.cat([summary, action, h], -1)).split([self.config.gated, self.config.channels], -1)
+    def read(self, codes: Tensor, seen: Tensor, h: Tensor) -> Tensor:
+        """All about the next picture that does not depend on what is drawn of it: (n, R*C, channels)."""
+        gate, bias = self.gate(torch.cat([seen, h], -1)).split([self.config.gated, self.config.channels], -1)
         x = self.embed(codes).permute(0, 3, 1, 2)  # (n, E, R, C), channels last in memory
         x = self.local(x) * torch.sigmoid(gate)[:, :, None, None]
         x = F.relu(self.mix(x) + bias[:, :, None, None] + self.position)
         x = F.relu(x + self.residual(x))
-        return Reading(x.permute(0, 2, 3, 1).flatten(1, 2), summary)
+        return x.permute(0, 2, 3, 1).flatten(1, 2)
 
-    def draw_logits(self, cells: Tensor, known: Tensor, near: Tensor) -> Tensor:
-        """Logits of some cells: cells (n, m, channels), known (n, R*C + 2) codes, near (m, 12) -> (n, m, K)."""
-        embedded = self.near_embed(known)  # (n, R*C + 2, 16)
-        around = embedded[:, near.flatten()].reshape(len(known), len(near), -1)
-        out: Tensor = self.logits(F.relu(cells + self.near_mix(around)))
+    def draw_logits(self, cells: Tensor, known: Tensor, near: Tensor, drawn: Tensor) -> Tensor:
+        """Logits of some cells.
+
+        Args:
+            cells: (n, m, channels), from `read`.
+            known: (n, R*C + 2, 16), embeddings of the cells drawn so far, "not drawn yet" and "outside".
+            near: (m, 12), where each cell looks.
+            drawn: (n, m or 1, 16), sum of the embeddings of all cells drawn in earlier passes.
+
+        Returns:
+            (n, m, K).
+        """
+        around = known[:, near.flatten()].reshape(len(known), len(near), near.shape[1] * known.shape[2])
+        out: Tensor = self.logits(F.relu(cells + self.near_mix(around) + self.drawn_mix(drawn)))
         return out
 
     def known(self, codes: Tensor | None, batch: int) -> Tensor:
@@ -129,20 +137,27 @@ class Transition(nn.Module):
             blank[:, :-2] = codes.flatten(1)
         return blank
 
-    def log_likelihood_logits(self, reading: Reading, after: Tensor) -> Tensor:
+    def log_likelihood_logits(self, cells: Tensor, after: Tensor) -> Tensor:
         """Teacher forcing: logits of every cell given the cells of ``after`` (n, R, C) drawn before it."""
-        return self.draw_logits(reading.cells, self.known(after, len(after)), self.near)
+        known = self.near_embed(self.known(after, len(after)))
+        earlier = (self.order[:, None] < torch.arange(_GROUPS, device=after.device)).to(known.dtype)  # (R*C, 5)
+        drawn = torch.einsum("nce,cg->nge", known[:, :-2], earlier)  # sums before each pass
+        return self.draw_logits(cells, known, self.near, drawn[:, self.order])
 
-    def draw(self, reading: Reading, uniform: Tensor, temperature: Tensor) -> Tensor:
+    def draw(self, cells: Tensor, uniform: Tensor, temperature: Tensor) -> Tensor:
         """Sample the next picture: uniform (n, R*C), temperature (n,) -> (n, R, C) int64."""
         batch = len(uniform)
         known = self.known(None, batch)
+        embedded = self.near_embed(known)
+        drawn = embedded.new_zeros(batch, 1, embedded.shape[2])
         for index in range(_GROUPS):
             group = (self.order == index).nonzero()[:, 0]
-            logits = self.draw_logits(reading.cells[:, group], known, self.near[group]).float()
+            logits = self.draw_logits(cells[:, group], embedded, self.near[group], drawn).float()
             total = (logits / temperature[:, None, None]).softmax(-1).cumsum(-1)
-            pick = (uniform[:, group, None] * total[..., -1:] >= total).sum(-1)
-            known[:, group] = pick.clamp(max=self.codes - 1)
+            pick = (uniform[:, group, None] * total[..., -1:] >= total).sum(-1).clamp(max=self.codes - 1)
+            known[:, group] = pick
+            embedded[:, group] = self.near_embed(pick)
+            drawn = drawn + embedded[:, group].sum(1, keepdim=True)
         return known[:, :-2].reshape(batch, self.rows, self.cols)
 
 

@@ -60,7 +60,9 @@ class SpatialWorld(nn.Module):
         actions, sizes = action_size(self.action_space), config.transition
         self.transition = Transition(sizes, config.vision.codes, self.rows, self.cols, actions)
         picture = self.rows * self.cols * sizes.summary
-        self.outcome = OutcomeHead(2 * picture + actions + sizes.hidden, sizes.outcome_hidden, config.outcomes)
+        self.outcome = OutcomeHead(
+            2 * picture + sizes.counted + actions + sizes.hidden, sizes.outcome_hidden, config.outcomes
+        )
         side, channels = config.vision.patch, config.frame_shape[2]
         self.register_buffer("tiles", torch.zeros(config.vision.codes, side, side, channels, dtype=torch.uint8))
         self.observation_space = Box(-1.0, 1.0, (picture + sizes.hidden,), np.float32)
@@ -75,16 +77,16 @@ class SpatialWorld(nn.Module):
 
     def follow(self, state: State, action: Tensor, frame: Tensor, noise: Tensor) -> State:
         """Remember the picture and the action, then look at the new frame."""
-        _, _, h, c = self._remember(state, action)
+        _, h, c = self._remember(state, action)
         return {**state, "codes": self.vision.encode(frame), "h": h, "c": c, "age": state["age"] + 1}
 
     def imagine(self, state: State, action: Tensor, noise: Tensor) -> Imagined:
         """Remember the picture and the action, then draw what comes next."""
-        summary, act, h, c = self._remember(state, action)
+        seen, h, c = self._remember(state, action)
         uniform = uniforms(noise)
-        reading = self.transition.read(state["codes"], summary, act, h)
-        codes = self.transition.draw(reading, uniform[:, :-1], state["temperature"])
-        features = torch.cat([summary, self.transition.summary(codes), act, h], -1)
+        cells = self.transition.read(state["codes"], seen, h)
+        codes = self.transition.draw(cells, uniform[:, :-1], state["temperature"])
+        features = torch.cat([seen, self.transition.summary(codes), h], -1)
         reward, terminated = self.outcome.sample(features, uniform[:, -1])
         return Imagined({**state, "codes": codes, "h": h, "c": c, "age": state["age"] + 1}, reward, terminated)
 
@@ -96,9 +98,8 @@ class SpatialWorld(nn.Module):
         """The picture, tile by tile from a table: (B, H, W, C) uint8."""
         return self.vision.decode(state["codes"], *self.config.frame_shape[:2], self.tiles)
 
-    def _remember(self, state: State, action: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        summary = self.transition.summary(state["codes"])
-        act = encode_action(self.action_space, action)
-        remembered = self.transition.remember(summary, act, state["age"])
-        h, c = self.transition.step(remembered, state["h"], state["c"])
-        return summary, act, h, c
+    def _remember(self, state: State, action: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        codes, m = state["codes"], self.transition
+        seen = m.seen(codes, m.summary(codes), encode_action(self.action_space, action))
+        h, c = m.step(m.remember(seen, state["age"]), state["h"], state["c"])
+        return seen, h, c

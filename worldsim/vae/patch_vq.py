@@ -15,7 +15,7 @@ class PatchVQConfig:
 
     patch: int = 12
     """Side of a patch in pixels; for games that move by whole cells, the cell."""
-    codes: int = 128
+    codes: int = 64
     """K, entries of the codebook."""
     code_size: int = 16
     """Z, numbers in a code (pilot: 16)."""
