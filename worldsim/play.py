@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -45,9 +45,10 @@ class Played(NamedTuple):
 def play(
     env: str | Path | Env[Any, Any],
     *,
+    env_kwargs: dict[str, Any] | None = None,
     fps: float | None = None,
     size: int = 672,
-    seed: int | None = None,
+    seed: int | Iterator[int] | None = None,
     opening: int | None = None,
     temperature: float = 1.0,
     horizon: int | None = None,
@@ -69,16 +70,17 @@ def play(
 
     Args:
         env: a gymnasium id, a world folder, a bundled world's name, or an environment made with "rgb_array".
+        env_kwargs: more arguments for an environment given by its name.
         fps: steps a second; the environment's own pace if None.
         size: pixels of the picture's longer side, about.
-        seed: of the first episode; a random one if None.
+        seed: of the first episode, the later ones count up; a random one if None; or an iterator of seeds.
         opening: of the first episode of a dream.
         temperature: of a dream.
         horizon: steps after which an episode of a dream is cut; None never.
         agent: a saved Stable-Baselines3 model or a function observation -> action; plays until the person takes over.
         wait: a game in turns: nothing moves until a key asks for an action.
         again: seconds after which a finished episode begins anew; None waits for the person.
-        episodes: stop after so many whole episodes.
+        episodes: stop after so many episodes, whole ones or cut short after at least one step.
         steps: stop after so many steps' time.
         headless: draw into memory, as fast as it goes; needs ``steps`` or ``episodes``.
         script: keys to press, see `worldsim.key_script.parse`.
@@ -87,7 +89,7 @@ def play(
         folder: where the keys for gif and screenshot write.
         show: is given the table of keys before the game begins (print).
         on_reset: called at the beginning of every episode; a person may cut one short and begin another.
-        on_step: called after every step; `worldsim record --policy human` is made of these two.
+        on_step: called after every step; `worldsim.data.human` records with these two.
 
     Example:
         >>> play("CartPole-v1", headless=True, steps=20, script="right*5,left*5", seed=0).steps
@@ -105,7 +107,8 @@ def play(
         if isinstance(env, Env):
             name = env.spec.id if env.spec else "play"
         else:
-            name, env = str(env), open_environment(env, temperature, horizon, getattr(act, "wants", None))
+            name = str(env)
+            env = open_environment(env, temperature, horizon, getattr(act, "wants", None), env_kwargs)
             opened.callback(env.close)
         check_agent(act, env)
         player = Player(env, seed, opening, on_reset, on_step)
@@ -144,35 +147,38 @@ def play(
 def run(session: Session, script: KeyScript, steps: int | None, episodes: int | None, in_real_time: bool) -> float:
     """Refresh until somebody quits or a limit is reached; returns the seconds it took."""
     began = deadline = time.perf_counter()
-    every = session.refreshes_per_step
+    every, player = session.refreshes_per_step, session.player
     refreshes = 0
-    while not session.done:
-        if steps is not None and refreshes >= steps * every:
-            break
-        if episodes is not None and session.player.finished >= episodes:
-            break
-        if refreshes % every == 0:
-            script.advance()
-        session.refresh()
-        refreshes += 1
-        if in_real_time:
-            deadline += 1.0 / (session.fps * every)
-            late = time.perf_counter() - deadline
-            if late < 0:
-                time.sleep(-late)
-            elif late > 0.25:  # the machine was busy: go on from now, do not hurry after the lost time
-                deadline += late
+    with contextlib.suppress(KeyboardInterrupt):  # Ctrl-C in the terminal is one more way to close the window
+        while not session.done and (steps is None or refreshes < steps * every):
+            if episodes is not None and player.finished + player.cut_short >= episodes:
+                break
+            if refreshes % every == 0:
+                script.advance()
+            session.refresh()
+            refreshes += 1
+            if in_real_time:
+                deadline += 1.0 / (session.fps * every)
+                late = time.perf_counter() - deadline
+                if late < 0:
+                    time.sleep(-late)
+                elif late > 0.25:  # the machine was busy: go on from now, do not hurry after the lost time
+                    deadline += late
     return time.perf_counter() - began
 
 
 def open_environment(
-    name: str | Path, temperature: float = 1.0, horizon: int | None = None, observation: str | None = None
+    name: str | Path,
+    temperature: float = 1.0,
+    horizon: int | None = None,
+    observation: str | None = None,
+    env_kwargs: dict[str, Any] | None = None,
 ) -> Env[Any, Any]:
     """A gymnasium id, a world folder or a bundled world as an environment that draws pictures."""
     id = str(name)
-    options: dict[str, Any] = {}
+    options = dict(env_kwargs or {})
     if (Path(name) / "config.json").is_file() or id in bundled() or id.startswith("hf:"):
-        id, options = "WorldSim/Dream-v0", {"model": id}
+        id, options["model"] = "WorldSim/Dream-v0", id
     elif Path(name).exists():
         raise BadInput(f"expected a world folder with a config.json, got {name}; train one with: worldsim train")
     module, _, id = id.rpartition(":")
@@ -185,9 +191,9 @@ def open_environment(
             f"{name} is no gymnasium id, world folder or bundled world ({error}); see: worldsim list"
         ) from None
     if str(spec.entry_point).startswith("worldsim.envs.dream:"):
-        options |= {"temperature": temperature, "horizon": horizon}
+        options = {"temperature": temperature, "horizon": horizon, **options}
         if observation is not None:
-            options["observation"] = observation
+            options.setdefault("observation", observation)
     elif temperature != 1.0 or horizon is not None:
         raise BadInput(f"{id} is a real environment: it has no temperature and no horizon, only dreams have")
     try:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -42,7 +43,7 @@ class Player:
 
     Args:
         env: made with ``render_mode="rgb_array"``.
-        seed: of the first episode, the later ones count up from it; a random one if None.
+        seed: of the first episode, the later ones count up from it; a random one if None; or an iterator of seeds.
         opening: where the first episode of a dream begins; the seed chooses if None.
         on_reset: called at the beginning of every episode, also of one that cuts the last episode short.
         on_step: called after every step.
@@ -57,7 +58,7 @@ class Player:
     def __init__(
         self,
         env: Env[Any, Any],
-        seed: int | None = None,
+        seed: int | Iterator[int] | None = None,
         opening: int | None = None,
         on_reset: Callable[[Beginning], None] | None = None,
         on_step: Callable[[Transition], None] | None = None,
@@ -65,15 +66,20 @@ class Player:
         """Begin the first episode."""
         self.env = env
         self.on_reset, self.on_step = on_reset, on_step
-        self.seed = int(np.random.default_rng().integers(1_000_000)) if seed is None else seed
+        if seed is None:
+            seed = int(np.random.default_rng().integers(1_000_000))
+        self._seeds = itertools.count(seed) if isinstance(seed, int) else seed
+        self.seed = next(self._seeds)
         self.is_dream = hasattr(env.unwrapped, "num_openings")
-        self.finished = 0  # whole episodes
+        self.finished = 0  # episodes that came to their end
+        self.cut_short = 0  # episodes of at least one step that were left for another one
+        self.steps, self.terminated, self.truncated = 0, False, False
         self._begin(opening)
 
     def restart(self, same_seed: bool = False) -> None:
         """Begin a new episode, or the same one once more."""
         if not same_seed:
-            self.seed += 1
+            self.seed = next(self._seeds)
         self._begin(self._asked if same_seed else None)
 
     def change_opening(self, by: int = 1) -> None:
@@ -123,6 +129,7 @@ class Player:
         if opening is not None and not 0 <= opening < self.num_openings:
             has = f"openings 0 to {self.num_openings - 1}" if self.is_dream else "no openings, only dreams have"
             raise BadInput(f"opening {opening} was asked for; this environment has {has}")
+        self.cut_short += self.steps > 0 and not self.over
         options = None if opening is None else {"opening": opening}
         self.observation, info = self.env.reset(seed=self.seed, options=options)
         self._asked = opening

@@ -268,5 +268,5 @@ def no_display(reason: str) -> str:
     """What to do on a machine without a display."""
     return (
         f"no display to open a window on ({reason}): play without one, "
-        "--headless 200 --gif play.gif, or log in with a display (ssh -X)"
+        "worldsim play ... --headless 200 --gif play.gif, or log in with a display (ssh -X)"
     )

@@ -33,6 +33,8 @@ class Play:
 
     env: tyro.conf.Positional[str]
     """A gymnasium id (WorldSim/PacMan-v0), a bundled world, or a world folder."""
+    env_kwargs: str = "{}"
+    """More arguments for the environment as JSON, such as '{"ghosts": 2}'."""
     fps: float | None = None
     """Steps of the game a second; its own pace by default."""
     size: int = 672
@@ -64,6 +66,7 @@ class Play:
 
     def run(self) -> None:
         """Play, then say what was written."""
+        from worldsim.commands.record import parse_kwargs
         from worldsim.play import play
 
         for name in ("fps", "size", "headless", "horizon"):
@@ -72,6 +75,7 @@ class Play:
                 raise BadInput(f"--{name} must be above 0, got {value}")
         played = play(
             self.env,
+            env_kwargs=parse_kwargs(self.env_kwargs),
             fps=self.fps,
             size=self.size,
             seed=self.seed,

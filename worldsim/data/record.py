@@ -58,8 +58,8 @@ def record(
             says so with ``metadata["reset_mask"] = True``.
         policy: "random", "sticky" (repeats its last action with probability .85), "sb3:PATH" (a saved
             Stable-Baselines3 model), "sb3:PATH@EPSILON" (which also acts at random with a probability drawn for each
-            episode from U(0, EPSILON)), or a function ``(observations, rng) -> actions``. Of several one is drawn for
-            each episode.
+            episode from U(0, EPSILON)), "human" (a window opens), or a function ``(observations, rng) -> actions``.
+            Of several one is drawn for each episode.
         episodes: how many, together with those of an earlier call with the same seed and policy.
         out: the folder.
         seed: of the recording.
@@ -81,6 +81,15 @@ def record(
         raise BadInput(f"expected at least one episode or frame, got {episodes or frames}")
     specs = [policy] if isinstance(policy, str) or callable(policy) else list(policy)
     shares = _shares(specs, weights)
+    if "human" in specs:
+        from worldsim.data.human import record_human  # it opens a window
+
+        if len(specs) > 1 or not isinstance(env, str) or episodes is None:
+            raise BadInput(
+                'policy "human" needs an environment\'s id, --episodes, and no other policy beside it; record the '
+                "others into the same folder with another call"
+            )
+        return record_human(env, episodes, out, seed, env_kwargs, shard_frames, report)
     if isinstance(env, str):
         source = make_source(env, num_envs, env_kwargs or {}, episodes or frames or 1)
     else:
