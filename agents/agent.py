@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm
 
 FORMAT = 1
-# What only one algorithm's file contains, for files without an agent.json beside them; in this order.
-_MARKS = {"ppo": "clip_range", "dqn": "exploration_fraction", "sac": "target_entropy", "td3": "policy_delay"}
 
 
 @dataclass
@@ -90,14 +88,14 @@ def read_about(folder: Path) -> dict[str, Any]:
 
 def load_model(path: Path, algo: str | None = None, device: str = "cpu", **kwargs: Any) -> tuple[BaseAlgorithm, str]:
     """The model in a zip of Stable-Baselines3 and its algorithm, which the file itself tells if nobody does."""
-    from stable_baselines3.common.save_util import load_from_zip_file
+    from worldsim.data.sb3_policy import load_sb3
 
     if not path.is_file():
         raise BadInput(f"expected an agent at {path}, found no such file; train one with: worldsim train-agent")
     try:
         if algo is None:
-            data = load_from_zip_file(path, device=device, load_data=True)[0] or {}
-            algo = next((name for name, mark in _MARKS.items() if mark in data), "a2c")
+            model: BaseAlgorithm = load_sb3(path)
+            return model, type(model).__name__.lower()
         return algorithm(algo).load(path, device=device, **kwargs), algo
     except (zipfile.BadZipFile, AssertionError, EOFError, KeyError, RuntimeError, AttributeError, ValueError) as error:
         if isinstance(error, BadInput):
@@ -139,6 +137,8 @@ def _find(path: str | Path) -> Path:
         place = bundled_folder(str(path))
     if not place.exists():
         raise BadInput(f"no agent at {path}; train one with: worldsim train-agent --in WORLD --out {path}")
+    if place.name == "agent.zip" and (place.parent / "agent.json").is_file():
+        return place.parent
     if place.is_file() or (place / "agent.json").is_file():
         return place
     if (place / "agent" / "agent.json").is_file():

@@ -56,6 +56,21 @@ class Seat:
         """A good number of rows for playing episodes here."""
         return NATIVE_ROWS if self.env_id is None or _native(self.env_id) else SINGLE_ROWS
 
+    @property
+    def shows_images(self) -> bool:
+        """Whether its observations are images (a look at one row where only the environment knows)."""
+        if self.observation != "own":
+            return self.observation == "pixels"
+        venv = self.open(1)
+        venv.close()
+        space = venv.single_observation_space
+        return isinstance(space, gym.spaces.Box) and space.dtype == "uint8" and len(space.shape) == 3
+
+    def resolved(self) -> Seat:
+        """The same with its world's folder written out, to compare."""
+        folder = self.world and Path(self.world)
+        return replace(self, world=str(folder.resolve())) if folder and folder.is_dir() else self
+
     def open(self, num_envs: int, device: str = "cpu") -> VectorEnv:
         """``num_envs`` rows of it, with same-step autoreset; a world computes on ``device``."""
         if self.env_id is not None and self.observation == "own":
@@ -145,8 +160,10 @@ def open_world(world: str, device: str = "cpu") -> World:
 
 def fingerprint(world: str) -> str:
     """The first half of the SHA-256 of a world's weights: whether a world is the one that an agent knows."""
-    folder = open_world(world).openings.shard.path.parent
-    return hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()[:32]
+    weights = open_world(world).openings.shard.path.parent / "model.safetensors"
+    if not weights.is_file():
+        raise BadInput(f"the world {world} was removed: no {weights}")
+    return hashlib.sha256(weights.read_bytes()).hexdigest()[:32]
 
 
 def make_vector(env_id: str, num_envs: int, **kwargs: Any) -> VectorEnv:
