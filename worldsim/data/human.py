@@ -117,7 +117,9 @@ class HumanRecorder:
             self._report(len(self._done), sum(self._done.values()), self._made)
 
     def _next(self) -> int:
-        return next(index for index in range(len(self._done) + 1) if index not in self._done)
+        """The first number that no episode has, the one under way included."""
+        used = {*self._done, self._episode.index} if self._episode and self._actions else set(self._done)
+        return next(index for index in range(len(used) + 1) if index not in used)
 
     def _seen(self, moment: Beginning | Transition) -> np.ndarray:
         return np.array(moment.frame if self._from_render else moment.observation, np.uint8)

@@ -158,7 +158,8 @@ class Player:
         if not rows:
             return
         seeds = [episode.seed if episode is not None else 0 for episode in self._episodes]
-        observations = self.source.reset(seeds)
+        first = next(episode.index for episode in self._episodes if episode is not None)
+        observations = self.source.reset(seeds if self.source.seeded else episode_seed(self._seed, first))
         frames = self.source.frames(observations)
         made = 0
         self._buffer[rows, 0], self._filled[rows] = frames[rows], 1

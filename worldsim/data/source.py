@@ -109,9 +109,9 @@ class Source:
             return view.observe()[rows]
         return _rows(observations["observation"] if self.rendered else observations, rows)
 
-    def reset(self, seeds: list[int]) -> Any:
-        """Begin all rows."""
-        return self.venv.reset(seed=seeds)[0]  # type: ignore[arg-type]  # lists are accepted by all we make
+    def reset(self, seeds: list[int] | int) -> Any:
+        """Begin all rows, each with a seed of its own or all from one."""
+        return self.venv.reset(seed=seeds)[0]  # type: ignore[arg-type]  # lists are accepted where `seeded`
 
     def restart(self, rows: NDArray[np.int64], seeds: list[int]) -> Any:
         """Begin some rows again, with these seeds; the others stay as they are."""
@@ -157,6 +157,7 @@ def make_source(env_id: str, num_envs: int | None, env_kwargs: dict[str, Any], m
         env_kwargs: for the environment.
         most: more rows than this would be of no use.
     """
+    env_id = env_id.removeprefix("worldsim:")  # "worldsim:WorldSim/PacMan-v0" is the same environment
     probe = gym.make(env_id, **env_kwargs)
     spec, space = probe.spec, probe.observation_space
     modes = probe.metadata.get("render_modes") or []
