@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ from gymnasium.spaces import Box
 from torch import Tensor, nn
 
 from worldsim import space_json
+from worldsim.fit_config import FitConfig
 from worldsim.protocol import Imagined, State
 
 
@@ -111,3 +114,27 @@ def rows_at(step: int, rank: int = 0, world_size: int = 1, rows: int = 8) -> Ten
     """x (rows, 3) of a step: with several processes each gets its share of the same rows."""
     whole = torch.randn(rows, 3, generator=torch.Generator().manual_seed(step))
     return whole.chunk(world_size)[rank]
+
+
+class Slopes(nn.Module):
+    """A loss whose gradient is known: (3, -4, 0.5) everywhere."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.w = nn.Parameter(torch.zeros(3))
+        self.seen: list[Tensor] = []
+
+    def loss(self, batch: Tensor, generator: torch.Generator, turn: str) -> tuple[Tensor, dict[str, Tensor]]:
+        self.seen.append(self.w.detach().clone())
+        return self.w @ torch.tensor([3.0, -4.0, 0.5]), {}
+
+
+def config(**changes: Any) -> FitConfig:
+    """A short run on the CPU."""
+    return FitConfig(**{"steps": 40, "log_every": 3, "checkpoint_every": 10, "device": "cpu", **changes})
+
+
+def curve(out: Path, name: str = "train") -> list[dict[str, float]]:
+    """The log without its times."""
+    lines = [json.loads(line) for line in (out / f"{name}.jsonl").read_text().splitlines()]
+    return [{k: v for k, v in line.items() if k not in ("seconds", "steps_per_second")} for line in lines]
