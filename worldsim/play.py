@@ -32,6 +32,7 @@ class Played(NamedTuple):
     step_milliseconds: float  # the environment with its picture, mean
     draw_milliseconds: float  # the window, mean
     written: tuple[Path, ...]
+    is_dream: bool
 
     def __str__(self) -> str:
         """One line for a person."""
@@ -141,6 +142,7 @@ def play(
         1000 * session.step_seconds / max(1, session.steps),
         1000 * session.draw_seconds / max(1, session.draws),
         tuple(session.written),
+        player.is_dream,
     )
 
 

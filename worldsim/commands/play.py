@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -66,6 +67,8 @@ class Play:
 
     def run(self) -> None:
         """Play, then say what was written."""
+        # One step of a dream is small: with two threads on two busy cores it took 15 times as long.
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
         from worldsim.commands.record import parse_kwargs
         from worldsim.play import play
 
@@ -96,4 +99,9 @@ class Play:
         print(played)
         for path in played.written:
             print(f"wrote {path}")
-        print(f"next: worldsim record {self.env} --policy human --episodes 10 --out recordings/mine")
+        if played.is_dream:
+            print("next: what else can be played: worldsim list")
+        else:
+            print(
+                f"next: keep what you play: worldsim record {self.env} --policy human --episodes 10 --out recordings/me"
+            )
