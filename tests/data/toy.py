@@ -57,8 +57,8 @@ class ToyVector(SyncVectorEnv):
 
 
 for name, entries in {
-    "Test/Toy-v0": {"entry_point": Toy},
-    "Test/NativeToy-v0": {"entry_point": Toy, "vector_entry_point": ToyVector},
+    "Test/Toy-v0": {"entry_point": "tests.data.toy:Toy"},
+    "Test/NativeToy-v0": {"entry_point": "tests.data.toy:Toy", "vector_entry_point": "tests.data.toy:ToyVector"},
 }.items():
     if name not in gym.registry:
         gym.register(name, **entries)  # type: ignore[arg-type]

@@ -6,6 +6,7 @@ import copy
 import json
 import re
 import secrets
+import shutil
 import warnings
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -43,7 +44,8 @@ def to_minari(recording: Recording | Path | str, dataset_id: str) -> None:
     minari = _minari()
     recording = recording if isinstance(recording, Recording) else Recording(recording)
     _check_id(dataset_id)
-    if dataset_id in minari.list_local_datasets():
+    place = Path(minari.storage.get_dataset_path(dataset_id))
+    if place.exists():
         raise BadInput(f"the Minari data set {dataset_id} exists already; choose another name or version")
     buffers = _buffers(recording)
     try:
@@ -68,8 +70,7 @@ def to_minari(recording: Recording | Path | str, dataset_id: str) -> None:
             [{"policy": shard.policies[row], "index": int(shard.indices[row])} for shard, row in rows]
         )
     except BaseException:
-        if dataset_id in minari.list_local_datasets():
-            minari.delete_dataset(dataset_id)  # half of it is of no use
+        shutil.rmtree(place, ignore_errors=True)  # half of it is of no use
         raise
 
 
@@ -120,11 +121,15 @@ def _check_id(dataset_id: str) -> None:
 
 
 def _spec(recording: Recording) -> EnvSpec | None:
-    """The recorded environment, where it is registered here and shows what was recorded."""
+    """The recorded environment, where it is registered here, can be written down and shows what was recorded."""
     if recording.env_id not in gym.registry or recording.about.frames_from != "observation":
         return None
     spec = copy.deepcopy(gym.spec(recording.env_id))
     spec.kwargs |= recording.env_kwargs
+    try:
+        spec.to_json()
+    except ValueError:  # made by a function of the caller's
+        return None
     return spec
 
 
