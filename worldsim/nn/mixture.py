@@ -49,6 +49,11 @@ def nll(mix: Mixture, z: Tensor) -> Tensor:
     return nats + 0.5 * math.log(2 * math.pi)
 
 
+def mean(mix: Mixture) -> Tensor:
+    """The expected value of every dimension: (..., K, Z) -> (..., Z)."""
+    return (mix.logits.softmax(-2) * mix.mu).sum(-2)
+
+
 def sample(mix: Mixture, uniform: Tensor, normal: Tensor, temperature: Tensor) -> Tensor:
     """Draw every dimension from its own mixture: (B, K, Z) -> (B, Z).
 

@@ -70,9 +70,7 @@ class ConvVAE(nn.Module):
         super().__init__()
         self.config = config
         widths = (config.channels, *_ENCODER)
-        self.convolutions = nn.ModuleList(
-            nn.Conv2d(a, b, 4, 2) for a, b in zip(widths[:-1], widths[1:], strict=True)
-        )
+        self.convolutions = nn.ModuleList(nn.Conv2d(a, b, 4, 2) for a, b in zip(widths[:-1], widths[1:], strict=True))
         self.mu = nn.Linear(_FEATURES, config.latent)
         self.logvar = nn.Linear(_FEATURES, config.latent)
         self.spread = nn.Linear(config.latent, _FEATURES)

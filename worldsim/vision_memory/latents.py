@@ -41,7 +41,7 @@ def encode(vision: ConvVAE, recording: Recording, path: Path) -> NDArray[np.floa
     """
     device = next(vision.parameters()).device
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".tmp")
+    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")  # each process of a job makes its own
     shape = (recording.num_frames, 2, vision.config.latent)
     out = np.lib.format.open_memmap(partial, mode="w+", dtype=np.float16, shape=shape)
     done = 0

@@ -7,10 +7,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from worldsim.nn.action import encode_action
-from worldsim.nn.mixture import nll
+from worldsim.nn.mixture import mean, nll
 from worldsim.vae.conv_vae import Posterior
+from worldsim.vae.images import to_frames
 from worldsim.vision_memory.latents import LatentBatch
 from worldsim.vision_memory.world import VisionMemoryWorld
+
+_SHOWN = 8  # pictures in a sample
 
 
 class MemoryObjective(nn.Module):
@@ -36,6 +39,7 @@ class MemoryObjective(nn.Module):
         super().__init__()
         self.memory, self.outcome, self.action_space = world.memory, world.outcome, world.action_space
         self.done_weight, self.outcome_weight = done_weight, outcome_weight
+        self._decode = world.vision.decode  # a method, so that V is no part of what is trained and saved here
 
     def loss(self, batch: LatentBatch, generator: torch.Generator, turn: str) -> tuple[Tensor, dict[str, Tensor]]:
         """One batch; logs nats per dimension and what the other heads cost."""
@@ -55,3 +59,10 @@ class MemoryObjective(nn.Module):
             outcome = self.outcome.loss(features, batch.rewards[batch.mask], ended, torch.ones_like(ended))
             loss, logs["outcome_nats"] = loss + self.outcome_weight * outcome, outcome.detach()
         return loss, logs
+
+    def samples(self, batch: LatentBatch) -> dict[str, Tensor]:
+        """The first steps of one stretch as V keeps them, and the mean of what M expects one step ahead."""
+        mu, steps = batch.mu[:1].float(), slice(0, _SHOWN)
+        h = self.memory(mu[:, :-1], encode_action(self.action_space, batch.actions[:1]), batch.first[:1])
+        expected = mean(self.memory.predict(h[0, steps]).mixture)
+        return {"real": to_frames(self._decode(mu[0, 1:][steps])), "predicted": to_frames(self._decode(expected))}

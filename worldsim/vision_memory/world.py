@@ -80,7 +80,8 @@ class VisionMemoryWorld(nn.Module):
         )
         width = config.latent + config.hidden * (2 if config.cell else 1)
         self.observation_space = Box(-np.inf, np.inf, (width,), np.float32)
-        self.noise_size = 2 * config.latent + (1 if config.outcomes else 0)
+        self._columns = [config.latent, config.latent, 1 if config.outcomes else 0]
+        self.noise_size = sum(self._columns)
         self.precision: Literal["32-true", "bf16-mixed"] = "32-true"
 
     def start(self, frame: Tensor, noise: Tensor) -> State:
@@ -98,13 +99,14 @@ class VisionMemoryWorld(nn.Module):
     def imagine(self, state: State, action: Tensor, noise: Tensor) -> Imagined:
         """Remember the last picture and the action, then draw what comes next."""
         h, c = self._remember(state, action)
-        latent, batch = self.config.latent, len(noise)
+        batch = len(noise)
         mixture, done = self.memory.predict(h, self._dtype(batch))
-        z = sample(mixture, uniforms(noise[:, :latent]), noise[:, latent : 2 * latent], state["temperature"])
+        which, where, what = torch.split(noise, self._columns, 1)
+        z = sample(mixture, uniforms(which), where, state["temperature"])
         following = self._state(state, z, h, c)
         if self.outcome is not None:
             features = torch.cat([h, z], 1)
-            return Imagined(following, *self.outcome.sample(features, uniforms(noise[:, -1])))
+            return Imagined(following, *self.outcome.sample(features, uniforms(what[:, 0])))
         ended = torch.zeros(batch, dtype=torch.bool, device=z.device) if done is None else done > 0
         return Imagined(following, torch.full((batch,), self.config.reward, device=z.device), ended)
 
@@ -118,9 +120,8 @@ class VisionMemoryWorld(nn.Module):
         return shrink(drawn, *self.config.frame_shape[:2])
 
     def _look(self, frame: Tensor, noise: Tensor) -> Tensor:
-        latent = self.config.latent
-        posterior = self.vision.encode(to_unit(shrink(frame)))
-        return posterior.sample(noise[:, latent : 2 * latent])
+        _, where, _ = torch.split(noise, self._columns, 1)
+        return self.vision.encode(to_unit(shrink(frame))).sample(where)
 
     def _remember(self, state: State, action: Tensor) -> tuple[Tensor, Tensor]:
         act = encode_action(self.action_space, action)

@@ -1,0 +1,218 @@
+"""Training a vision-memory world from a recording: V, the recording as V sees it, M, openings."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+import tyro
+from numpy.typing import NDArray
+
+from worldsim.checkpoint import World
+from worldsim.data.recording import Recording
+from worldsim.data.windows import Windows
+from worldsim.fit_config import FitConfig
+from worldsim.heads import recorded_outcomes
+from worldsim.openings import pick_openings, write_openings
+from worldsim.provenance import provenance
+from worldsim.space_json import to_json
+from worldsim.training import FitResult, fit
+from worldsim.vae.colour import colour_weights
+from worldsim.vae.conv_vae import ConvVAE
+from worldsim.vae.images import shrink
+from worldsim.vae.objective import ConvVAEObjective, Pictures
+from worldsim.vision_memory.latents import LatentEpisodes, encode
+from worldsim.vision_memory.objective import MemoryObjective
+from worldsim.vision_memory.settings import PRESETS, Settings
+from worldsim.vision_memory.world import VisionMemoryConfig, VisionMemoryWorld
+
+_NEIGHBOURS = 4  # frames of V's batch that come from one place: a chunk of the recording is unpacked for all of them
+
+
+@dataclass(frozen=True)
+class TrainVisionMemory:
+    """Train World Models' V and M (Ha & Schmidhuber 2018): a convolutional VAE and an MDN-RNN.
+
+    Any recording of image frames trains. Run the same command again to go on after Ctrl-C or a kill. What is not given
+    is the preset's.
+    """
+
+    recording: tyro.conf.Positional[Path]
+    """Folder that ``worldsim record`` wrote."""
+    out: Path
+    """Folder for the world, its logs and checkpoints."""
+    name: str = ""
+    """Name on the card; the folder's name if empty."""
+    preset: Literal["published", "repaired", "published-car", "published-doom", "fast"] = "published"
+    """published: the paper's nets and losses, in minutes on a CPU; repaired: V's loss changed so that small things of
+    rare colours survive; published-car, published-doom: sizes and schedules of the two experiments; fast: to try."""
+    latent: int | None = None
+    """Size of V's latent vector."""
+    hidden: int | None = None
+    """Width of M's LSTM."""
+    vision_steps: int | None = None
+    """Updates of V."""
+    vision_batch: int | None = None
+    """Frames in one."""
+    vision_learning_rate: float | None = None
+    """Adam's for V."""
+    kl_tolerance: float | None = None
+    """Floor of V's KL divergence in nats per dimension, on the sum over dimensions."""
+    kl_weight: float | None = None
+    """Weight of V's KL divergence."""
+    colour_weights: bool | None = None
+    """Whether rare colours weigh more in V's squared error."""
+    memory_steps: int | None = None
+    """Updates of M."""
+    memory_batch: int | None = None
+    """Episodes, or stretches of them, in one."""
+    length: int | None = None
+    """Most steps of a stretch."""
+    memory_learning_rate: float | None = None
+    """Adam's for M."""
+    openings: int = 256
+    """Stretches of real play that the world keeps to begin dreams from."""
+    opening_steps: int = 24
+    """Most steps of one."""
+    seed: int = 0
+    """Of weights, batches and openings."""
+    precision: Literal["32-true", "bf16-mixed"] = "bf16-mixed"
+    """bf16-mixed is about twice as fast on CPUs with AVX512-BF16 or AMX and on GPUs."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """auto takes a GPU where there is one."""
+    devices: int = 1
+    """Processes on this machine."""
+    nodes: int = 1
+    """Machines."""
+    threads: int | None = None
+    """CPU threads; None leaves torch's setting."""
+
+    def run(self) -> None:
+        """Train, save, and say what to do next."""
+        world = self.train()
+        if world is not None:
+            print(f"wrote {self.out} ({world.name}: {len(world.openings)} openings)")
+            print(f"next: worldsim play {self.out}   or   worldsim train-agent --in {self.out} --out runs/agent")
+
+    @property
+    def settings(self) -> Settings:
+        """The preset, with what was given on top."""
+        given = {f.name: getattr(self, f.name, None) for f in fields(Settings)}
+        return replace(PRESETS[self.preset], **{name: value for name, value in given.items() if value is not None})
+
+    def train(self) -> World | None:
+        """The whole of it; returns the world (None in processes other than the first)."""
+        recording, began = Recording(self.recording), time.perf_counter()
+        model = self.untrained(recording)
+        seen = self.fit_vision(model.vision, recording)
+        done = self.fit_memory(model, recording)
+        if done.rank != 0:
+            return None
+        whole = int(recording.lengths.max()) <= self.settings.length
+        stretches = pick_openings(recording, self.openings, self.opening_steps, self.seed, whole)
+        world = World(
+            "vision-memory",
+            model.cpu().eval().requires_grad_(False),
+            write_openings(self.out / "openings.h5", stretches, recording.about),
+            provenance(
+                recording,
+                preset=self.preset,
+                vision_steps=seen.steps,
+                vision_seconds=round(seen.seconds, 1),
+                steps=done.steps,
+                seconds=round(done.seconds, 1),
+                seed=self.seed,
+                losses={k: round(v, 5) for k, v in {**seen.logs, **done.logs}.items() if "per_second" not in k},
+                total_seconds=round(time.perf_counter() - began, 1),
+            ),
+            self.name or self.out.resolve().name,
+        )
+        world.save(self.out)
+        return world
+
+    def untrained(self, recording: Recording) -> VisionMemoryWorld:
+        """The world that fits a recording, with its first weights."""
+        settings = self.settings
+        table = recorded_outcomes(recording) if settings.outcome else None
+        config = VisionMemoryConfig(
+            recording.frame_shape,
+            to_json(recording.action_space),
+            settings.latent,
+            settings.hidden,
+            settings.mixtures,
+            settings.done,
+            0 if table is None else len(table.reward),
+            settings.reward,
+            settings.cell,
+        )
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            model = VisionMemoryWorld(config)
+        if model.outcome is not None and table is not None:
+            model.outcome.set_table(table)
+        return model
+
+    def fit_vision(self, vision: ConvVAE, recording: Recording) -> FitResult:
+        """Train V on frames drawn anywhere in the recording."""
+        settings = self.settings
+        places = max(1, settings.vision_batch // _NEIGHBOURS)
+        windows = Windows(recording, _NEIGHBOURS - 1, places, seed=self.seed)
+
+        def pictures(step: int, rank: int, world_size: int) -> Pictures:
+            batch = windows.batch(step, rank, world_size)
+            seen = torch.cat([torch.ones_like(batch.mask[:, :1]), batch.mask], 1)  # frame t+1 follows step t
+            return Pictures(shrink(batch.frames.flatten(0, 1)), seen.flatten())
+
+        colours = None
+        if settings.colour_weights:
+            sample = [pictures(step, 0, 1) for step in range(8)]
+            colours = colour_weights(torch.cat([batch.frames[batch.mask] for batch in sample]))
+        objective = ConvVAEObjective(vision, settings.kl_tolerance, settings.kl_weight, colours)
+        config = replace(
+            self._fit_config(settings.vision_steps),
+            learning_rate=settings.vision_learning_rate,
+            schedule=settings.vision_schedule,
+        )
+        return fit(objective, pictures, config, self.out, "vision")
+
+    def fit_memory(self, model: VisionMemoryWorld, recording: Recording) -> FitResult:
+        """Train M on the recording as V sees it."""
+        settings = self.settings
+        latents = self.latents(model.vision, recording)
+        episodes = LatentEpisodes(latents, recording, settings.length, settings.memory_batch, self.seed)
+        objective = MemoryObjective(model, settings.done_weight, settings.outcome_weight)
+        config = replace(
+            self._fit_config(settings.memory_steps),
+            learning_rate=settings.memory_learning_rate,
+            schedule=settings.memory_schedule,
+            min_learning_rate=1e-5,
+            decay=settings.decay,
+            clip_value=settings.clip,
+        )
+        return fit(objective, episodes.batch, config, self.out, "memory")
+
+    def latents(self, vision: ConvVAE, recording: Recording) -> NDArray[np.float16]:
+        """The encoded recording, from ``out/latents`` if this V has encoded this recording before."""
+        digest = hashlib.blake2b(repr((recording.num_frames, recording.lengths.tolist())).encode(), digest_size=8)
+        for parameter in vision.parameters():
+            digest.update(parameter.detach().cpu().numpy())
+        path = self.out / "latents" / f"{digest.hexdigest()}.npy"
+        return np.load(path, mmap_mode="r") if path.is_file() else encode(vision, recording, path)
+
+    def _fit_config(self, steps: int) -> FitConfig:
+        return FitConfig(
+            steps=steps,
+            precision=self.precision,
+            device=self.device,
+            devices=self.devices,
+            nodes=self.nodes,
+            threads=self.threads,
+            seed=self.seed,
+            checkpoint_every=max(1, min(500, steps // 4)),
+            sample_every=max(1, steps // 8),
+        )
