@@ -33,6 +33,7 @@ class Agent:
     seat: Seat | None  # None: it learned in an environment that only its trainer knows
     name: str
     about: dict[str, Any] = field(default_factory=dict)  # steps, seed, hyperparameters, versions, ...
+    file: Path | None = None  # the zip it was loaded from
 
     def save(self, folder: Path) -> Path:
         """Write agent.zip and agent.json, each whole under another name first."""
@@ -70,7 +71,7 @@ def load_agent(path: str | Path, device: str = "cpu") -> Agent:
     seat = _seat(about.pop("seat", None), folder)
     model, algo = load_model(zipped, about.pop("algo", None), device)
     name = folder.name if folder.name != "agent" else folder.resolve().parent.name
-    return Agent(model, algo, seat, name, about)
+    return Agent(model, algo, seat, name, about, zipped)
 
 
 def read_about(folder: Path) -> dict[str, Any]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import ast
 import inspect
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from typing import Any
 
 from gymnasium import Space
-from gymnasium.spaces import Box, Dict
+from gymnasium.spaces import Dict
 
 from worldsim.agents.agent import algorithm
+from worldsim.agents.seat import is_image
 from worldsim.errors import BadInput
 
 VECTORS: dict[str, dict[str, Any]] = {
@@ -58,16 +60,16 @@ IMAGES: dict[str, dict[str, Any]] = {
 ROWS = {"ppo": (128, 32), "a2c": (64, 16)}
 """Rows by algorithm, on vectors and on images."""
 OTHER_ROWS = (8, 4)
-
-
-def is_image(space: Space[Any]) -> bool:
-    """Whether Stable-Baselines3 takes observations of this space for images: uint8 and three axes."""
-    return isinstance(space, Box) and space.dtype == "uint8" and len(space.shape) == 3
+SMALLEST_IMAGE = 36
+"""Pixels that the convolutions of CnnPolicy need on both sides; smaller images go to an MlpPolicy."""
 
 
 def default_policy(space: Space[Any]) -> str:
     """Stable-Baselines3's name of the kind of policy that fits the observations."""
-    return "MultiInputPolicy" if isinstance(space, Dict) else "CnnPolicy" if is_image(space) else "MlpPolicy"
+    if isinstance(space, Dict):
+        return "MultiInputPolicy"
+    large = is_image(space) and sorted(space.shape or ())[1] >= SMALLEST_IMAGE
+    return "CnnPolicy" if large else "MlpPolicy"
 
 
 def default_rows(algo: str, image: bool) -> int:
@@ -81,7 +83,7 @@ def complete(algo: str, space: Space[Any], given: Mapping[str, Any], rows: int) 
     Raises:
         BadInput: the algorithm has no such hyperparameter.
     """
-    chosen = dict((IMAGES if is_image(space) else VECTORS).get(algo, {}))
+    chosen = deepcopy((IMAGES if is_image(space) else VECTORS).get(algo, {}))
     known = set(inspect.signature(algorithm(algo).__init__).parameters) - {"self", "policy", "env", "_init_setup_model"}
     for name, value in given.items():
         if name == "net_arch":
@@ -91,10 +93,8 @@ def complete(algo: str, space: Space[Any], given: Mapping[str, Any], rows: int) 
             chosen[name] = value
         else:
             raise BadInput(f"{algo} has no hyperparameter {name!r}; it has net_arch, {', '.join(sorted(known))}")
-    if (
-        algo == "ppo" and "batch_size" not in given and isinstance(chosen["n_steps"], int)
-    ):  # few rows: no batch larger than what was collected
-        chosen["batch_size"] = min(chosen["batch_size"], chosen["n_steps"] * rows)
+    if algo == "ppo" and "batch_size" not in given and isinstance(chosen["n_steps"], int):
+        chosen["batch_size"] = min(chosen["batch_size"], chosen["n_steps"] * rows)  # no larger than what is collected
     return chosen
 
 

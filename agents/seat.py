@@ -63,8 +63,7 @@ class Seat:
             return self.observation == "pixels"
         venv = self.open(1)
         venv.close()
-        space = venv.single_observation_space
-        return isinstance(space, gym.spaces.Box) and space.dtype == "uint8" and len(space.shape) == 3
+        return is_image(venv.single_observation_space)
 
     def resolved(self) -> Seat:
         """The same with its world's folder written out, to compare."""
@@ -225,6 +224,16 @@ def _spec(name: str) -> EnvSpec | None:
         raise BadInput(f"no environment or world {name!r} ({error}); worldsim list shows what is here") from None
     except ModuleNotFoundError as error:
         raise BadInput(f"no environment or world {name!r} ({error}); install what it needs") from None
+
+
+def is_image(space: gym.Space[Any]) -> bool:
+    """Whether observations of this space are pictures: uint8 up to 255 with three axes."""
+    return (
+        isinstance(space, gym.spaces.Box)
+        and space.dtype == "uint8"
+        and len(space.shape) == 3
+        and space.high.min() == 255
+    )
 
 
 def _is_dream(spec: EnvSpec) -> bool:

@@ -23,11 +23,11 @@ from stable_baselines3.common.vec_env import VecMonitor
 
 from worldsim import __version__
 from worldsim.agents.agent import Agent, algorithm, load_agent, load_model
-from worldsim.agents.hyperparameters import complete, default_policy, default_rows, is_image
+from worldsim.agents.hyperparameters import complete, default_policy, default_rows
 from worldsim.agents.journal import Journal, Watch
 from worldsim.agents.progress import Bar
 from worldsim.agents.sb3 import SB3VecEnv
-from worldsim.agents.seat import Seat, find_seat
+from worldsim.agents.seat import Seat, find_seat, is_image
 from worldsim.errors import BadInput, Stopped
 
 if TYPE_CHECKING:

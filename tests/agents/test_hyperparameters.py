@@ -44,4 +44,6 @@ def test_what_is_given_wins_and_a_batch_is_no_larger_than_a_rollout():
 def test_policies_by_observations():
     assert default_policy(VECTOR) == "MlpPolicy"
     assert default_policy(IMAGE) == "CnnPolicy"
+    assert default_policy(Box(0, 255, (16, 84, 3), np.uint8)) == "MlpPolicy"
+    assert default_policy(Box(0, 1, (84, 84, 3), np.uint8)) == "MlpPolicy"  # a grid
     assert default_policy(Dict({"x": Discrete(3)})) == "MultiInputPolicy"

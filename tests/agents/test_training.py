@@ -124,7 +124,7 @@ def test_every_algorithm_trains_stops_goes_on_and_acts(algo, inside, given, tmp_
     assert agent.model.num_timesteps >= 100
     assert evaluate(agent, episodes=2, max_episode_steps=20).n == 2
     if algo == "ddpg":
-        assert agent.model.action_noise._sigma.tolist() == [pytest.approx(0.3)]
+        assert agent.model.action_noise.noises[0]._sigma.tolist() == [pytest.approx(0.3)]
 
 
 @pytest.mark.parametrize("observation", ["features", "pixels"])

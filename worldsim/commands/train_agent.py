@@ -1,0 +1,84 @@
+"""``worldsim train-agent``: an agent of Stable-Baselines3, in a dream or in reality."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+
+@dataclass(frozen=True)
+class TrainAgent:
+    """Train an agent: in a dream, in reality, or in reality seen through a world's features.
+
+    Writes agent.zip (Stable-Baselines3), agent.json (how it was trained, and where), train.jsonl and tensorboard/.
+    Ctrl-C saves; the same command run again goes on, and more --steps than before train on.
+    """
+
+    inside: Annotated[str, tyro.conf.arg(name="in")]
+    """Where it learns: a world's name or folder (in its dream), a dream's id, or a real environment's id."""
+    out: Path
+    """Folder of the agent."""
+    algo: str = "ppo"
+    """ppo, a2c, dqn, sac, td3, ddpg; with sb3-contrib installed also its algorithms."""
+    steps: int = 250_000
+    """Environment steps over all rows, rounded up to whole rollouts."""
+    seed: int = 0
+    """Of the weights, of exploration and of the training episodes."""
+    observation: Literal["features", "pixels"] | None = None
+    """What it sees in a dream (default: features)."""
+    through: str | None = None
+    """A world: learn in the real --in, seeing this world's features of it."""
+    num_envs: int | None = None
+    """Rows that are played side by side (default: 128 for ppo on vectors, 32 on images; see the algorithm)."""
+    policy: str | None = None
+    """MlpPolicy, CnnPolicy or MultiInputPolicy (default: what fits the observations)."""
+    hyperparameters: tuple[str, ...] = ()
+    """Of the algorithm, as name=value: learning_rate=3e-4 net_arch=256,256 n_steps=64."""
+    temperature: float | None = None
+    """Of a dream; 1 is as learned."""
+    horizon: int | None = None
+    """Steps after which a dream is cut off (default: what the world says, else 1000)."""
+    env_kwargs: str = "{}"
+    """Arguments for a real environment as JSON, e.g. '{"observation": "grid"}'."""
+    checkpoint_every: int = 100_000
+    """Steps between saves."""
+    threads: int | None = None
+    """CPU threads of torch (default: 1 for small networks, which is faster; else torch's choice)."""
+    device: str = "auto"
+    """Of worlds and of networks for images; small networks compute on the CPU."""
+
+    def run(self) -> None:
+        """Train, with a progress bar, and say what to do next."""
+        from worldsim.agents.hyperparameters import parse
+        from worldsim.agents.training import train_agent
+        from worldsim.commands.record import parse_kwargs
+
+        dream = {"temperature": self.temperature, "horizon": self.horizon}
+        kwargs = parse_kwargs(self.env_kwargs) | {name: value for name, value in dream.items() if value is not None}
+        agent = train_agent(
+            self.inside,
+            self.algo,
+            self.steps,
+            self.seed,
+            self.out,
+            self.num_envs,
+            self.observation,
+            self.through,
+            self.policy,
+            kwargs,
+            parse(self.hyperparameters),
+            self.checkpoint_every,
+            self.threads,
+            self.device,
+            progress=True,
+        )
+        about, seconds = agent.about, max(agent.about["seconds"], 1e-9)
+        last = "" if about["return"] is None else f", return {about['return']:.2f} over its last 100 episodes"
+        print(
+            f"{self.out}: {self.algo} in {agent.seat}, {about['steps']:,} steps in {seconds:,.0f} s "
+            f"({about['steps'] / seconds:,.0f} steps/s, {about['threads']} threads){last}"
+        )
+        print(f"next: worldsim evaluate {self.out}")
