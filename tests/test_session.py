@@ -13,7 +13,7 @@ from tests.dots import Dot, DreamedDot
 from worldsim.controls import controls_for
 from worldsim.player import Player
 from worldsim.player_window import BACKGROUND, PlayerWindow, WindowEvent
-from worldsim.session import Session
+from worldsim.session import Session, number
 
 
 class Table:
@@ -261,3 +261,7 @@ def test_a_file_that_cannot_be_written_is_said(tmp_path: Path, closing: list[Tab
     table.session.close()
     assert "could not write" in table.session.hud().toast
     assert not table.session.written
+
+
+def test_scores_are_short() -> None:
+    assert [number(score) for score in (0.0, -0.5, 12340.0, 53.6866, 100.0)] == ["0", "-0.5", "12340", "53.69", "100"]

@@ -18,7 +18,7 @@ from worldsim.errors import BadInput
 from worldsim.key_script import KeyScript
 from worldsim.player import Beginning, Player, Transition
 from worldsim.player_window import PlayerWindow, check_display, quiet_sdl
-from worldsim.session import STEADY, Session
+from worldsim.session import STEADY, Session, number
 
 
 class Played(NamedTuple):
@@ -37,7 +37,7 @@ class Played(NamedTuple):
     def __str__(self) -> str:
         """One line for a person."""
         return (
-            f"played {self.steps} steps, {self.episodes} whole episodes, last score {self.score:g}; "
+            f"played {self.steps} steps, {self.episodes} whole episodes, last score {number(self.score)}; "
             f"{self.steps_per_second:.1f} steps/s, window {self.refreshes_per_second:.1f} pictures/s, "
             f"step {self.step_milliseconds:.2f} ms, draw {self.draw_milliseconds:.2f} ms"
         )

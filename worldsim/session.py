@@ -133,7 +133,7 @@ class Session:
         choice = self.controls.choose(self.keyboard) if person else self._last
         measured = self.measured_fps
         cells = [
-            Cell("score", f"{player.score:g}" if abs(player.score) < 1e4 else f"{player.score:.0f}"),
+            Cell("score", number(player.score)),
             Cell("step", str(player.steps)),
             Cell("fps", "-" if not measured or self.paused or player.over else f"{measured:.0f}"),
         ]
@@ -147,7 +147,7 @@ class Session:
         banner: tuple[str, ...] = ()
         if player.over and not self.help:
             end = "the end" if player.terminated else "time is up"
-            banner = (end.upper(), f"score {player.score:g} in {player.steps} steps", "R plays on")
+            banner = (end.upper(), f"score {number(player.score)} in {player.steps} steps", "R plays on")
         toast = self._toast if time.perf_counter() < self._toast_until else ""
         return Hud(cells, "paused" if self.paused else "", banner, toast, self.keys if self.help else ())
 
@@ -253,3 +253,8 @@ class Session:
         while (path := self.folder / f"{stem}{f'-{taken}' if taken else ''}.{kind}").exists():
             taken += 1
         return path
+
+
+def number(score: float) -> str:
+    """A score as a person reads it: at most two decimals, no exponent."""
+    return f"{score:.2f}".rstrip("0").rstrip(".")

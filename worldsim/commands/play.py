@@ -102,6 +102,4 @@ class Play:
         if played.is_dream:
             print("next: what else can be played: worldsim list")
         else:
-            print(
-                f"next: keep what you play: worldsim record {self.env} --policy human --episodes 10 --out recordings/me"
-            )
+            print(f"next: worldsim record {self.env} --policy human --episodes 10 --out recordings/me")
