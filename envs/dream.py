@@ -228,7 +228,7 @@ class DreamEnv(gym.Env[Any, Any]):
         truncated = not terminated and horizon is not None and int(self.dream.age[0]) >= horizon
         return self._batch._observe()[0], float(imagined.reward[0]), terminated, truncated, {}
 
-    def render(self) -> NDArray[np.uint8] | None:  # type: ignore[override]
+    def render(self) -> NDArray[np.uint8] | None:
         """The frame as a person sees it."""
         return None if self.render_mode is None else self.dream.render()[0].cpu().numpy()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import gymnasium as gym
 import numpy as np
@@ -66,7 +66,7 @@ class ThroughModel(gym.vector.VectorEnv[Any, Any, Any]):
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[NDArray[np.float32], dict[str, Any]]:
         """Reset the real environment and look at its first frames; the model's noise follows the seed too."""
-        frames, info = self.venv.reset(seed=seed, options=options)
+        frames, info = self.venv.reset(seed=cast(int | None, seed), options=options)
         first = seed if isinstance(seed, (int, np.integer)) else 0
         self._key = stream_keys(torch.arange(first, first + self.num_envs, device=self.device))
         self._clock = 0

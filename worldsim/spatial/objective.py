@@ -16,6 +16,9 @@ from worldsim.vae.patch_vq import PatchVQ
 class VisionObjective(nn.Module):
     """Trains a `PatchVQ` on patches drawn evenly from a pool of frames, rare colours weighing more."""
 
+    colours: Tensor
+    step: Tensor
+
     def __init__(self, vision: PatchVQ, colours: Tensor, reseed_until: int) -> None:
         super().__init__()
         self.vision = vision
@@ -74,11 +77,11 @@ class TransitionObjective(nn.Module):
         m, mask = self.transition, batch.mask
         rows, steps = mask.shape
         action = encode_action(self.action_space, batch.actions)
-        summary = m.summary(batch.codes.flatten(0, 1)).unflatten(0, (rows, steps + 1))
+        summary = m.summary(batch.codes.flatten(0, 1)).reshape(rows, steps + 1, -1)
         before, after = batch.codes[:, :-1].flatten(0, 1), batch.codes[:, 1:].flatten(0, 1)
         seen = m.seen(before, summary[:, :-1].flatten(0, 1), action.flatten(0, 1))
         age = torch.arange(steps, device=mask.device).expand(rows, steps)
-        h, _ = m.lstm(m.remember(seen.unflatten(0, (rows, steps)), age))
+        h, _ = m.lstm(m.remember(seen.reshape(rows, steps, -1), age))
         kept = mask.flatten().nonzero()[:, 0]  # only real steps cost time
         before, after, seen = before[kept], after[kept], seen[kept]
         then, mem = summary[:, 1:].flatten(0, 1)[kept], h.flatten(0, 1)[kept]

@@ -147,7 +147,10 @@ class TrainSpatial:
     def fit_transition(self, model: SpatialWorld, recording: Recording, whole: bool) -> FitResult:
         """Turn the recording into codes and train the transition on them."""
         episodes = encode(model, recording, self.length, self.batch, whole, self.seed)
-        objective = TransitionObjective(model, self.outcome_weight).to(memory_format=torch.channels_last)
+        objective = TransitionObjective(model, self.outcome_weight)
+        for parameter in objective.parameters():
+            if parameter.dim() == 4:
+                parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
         config = replace(self._fit_config(self.steps, self.precision), clip_norm=1.0)
         return fit(objective, episodes.batch, config, self.out, "transition")
 
@@ -183,7 +186,7 @@ def encode(model: SpatialWorld, recording: Recording, length: int, batch: int, w
     actions, rewards, ends = [], [], []
     for episode in recording.episodes():
         parts = []
-        for frames in torch.from_numpy(episode.frames).split(256):
+        for frames in map(torch.from_numpy, np.array_split(episode.frames, len(episode.frames) // 256 + 1)):
             code = model.vision.encode(frames.to(device))
             total.index_add_(0, code.flatten(), model.vision.patches(frames.to(device)).flatten(0, 1).double())
             count += torch.bincount(code.flatten(), minlength=len(tiles))

@@ -82,6 +82,8 @@ class SpatialWorld(nn.Module):
 
     def imagine(self, state: State, action: Tensor, noise: Tensor) -> Imagined:
         """Remember the picture and the action, then draw what comes next."""
+        if noise.shape[1] != self.noise_size:
+            raise ValueError(f"noise must be (B, {self.noise_size}), got {tuple(noise.shape)}")
         seen, h, c = self._remember(state, action)
         uniform = uniforms(noise)
         cells = self.transition.read(state["codes"], seen, h)
