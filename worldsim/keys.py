@@ -30,7 +30,7 @@ COMMANDS = (
     Command("switch", ("tab", "m"), "person or agent plays", "agent"),
     Command("gif", ("g",), "write a gif of the last minute"),
     Command("screenshot", ("s", "f12"), "write a picture of the window"),
-    Command("help", ("h", "f1"), "show or hide these keys"),
+    Command("help", ("h", "f1"), "shows or hides the keys"),
     Command("quit", ("escape",), "quit"),
 )
 """Every command. Where the game uses such a key itself, the game has it; with Ctrl held it is always the command."""

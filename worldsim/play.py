@@ -123,6 +123,8 @@ def play(
             player, window, controls, fps, name, act, folder, wait, again, refresh_fps=0.0 if headless else STEADY
         )
         opened.callback(session.close)
+        if not headless:
+            session.say(next(f"{keys} {text}" for keys, text in session.keys if "hides the keys" in text))
         if show is not None:
             show(table(session.keys))
         seconds = run(session, KeyScript(script, window, controls), steps, episodes, in_real_time=not headless)

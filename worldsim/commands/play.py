@@ -26,7 +26,7 @@ class Play:
     - Tab, M: person or agent plays
     - G: write a gif of the last minute
     - S, F12: write a picture of the window
-    - H, F1: show or hide these keys
+    - H, F1: shows or hides the keys
     - Escape: quit
 
     Where the game itself uses one of these keys, hold Ctrl.
