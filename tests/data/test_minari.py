@@ -65,7 +65,11 @@ def test_a_data_set_of_somebody_else(tmp_path: Path) -> None:
     frames = np.random.default_rng(0).integers(0, 256, (4, 6, 5, 1), np.uint8)
     ends = np.array([False, False, True])
     buffer = EpisodeBuffer(
-        observations=frames, actions=np.array([1, 0, 1]), rewards=[0.5, 1, 2], terminations=ends, truncations=~ends & False
+        observations=frames,
+        actions=np.array([1, 0, 1]),
+        rewards=[0.5, 1, 2],
+        terminations=ends,
+        truncations=~ends & False,
     )
     minari.create_dataset_from_buffers(
         "theirs-v1",

@@ -43,7 +43,9 @@ def test_random_is_a_function_of_episode_and_step() -> None:
     policy = RandomPolicy(Discrete(100))
     whole = policy.act(turn(50, age=3))
     part = turn(50, age=3)
-    assert np.array_equal(policy.act(Turn(None, part.previous[20:30], part.ages[20:30], part.keys[20:30])), whole[20:30])
+    assert np.array_equal(
+        policy.act(Turn(None, part.previous[20:30], part.ages[20:30], part.keys[20:30])), whole[20:30]
+    )
     assert not np.array_equal(policy.act(turn(50, age=4)), whole)
 
 

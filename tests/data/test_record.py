@@ -159,7 +159,9 @@ def test_another_environment_in_the_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="is a recording of"):
         record("Test/Toy-v0", "random", 2, tmp_path, env_kwargs={"box": True})
     assert len(Recording(tmp_path)) == 2
-    assert [path for path in sorted(tmp_path.iterdir()) if path.suffix == ".h5"] == [p for p in before if p.suffix == ".h5"]
+    assert [path for path in sorted(tmp_path.iterdir()) if path.suffix == ".h5"] == [
+        p for p in before if p.suffix == ".h5"
+    ]
 
 
 def test_bad_arguments(tmp_path: Path) -> None:

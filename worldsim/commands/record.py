@@ -56,7 +56,7 @@ class Record:
 
         episodes = 100 if self.episodes is None and self.frames is None else self.episodes
         began = time.monotonic()
-        with _bar(self.env, episodes, self.frames) as bar:
+        with Bar(self.env, episodes, self.frames) as bar:
             recording = record(
                 self.env,
                 self.policy or "random",
@@ -92,7 +92,7 @@ def parse_kwargs(text: str) -> dict[str, Any]:
     return kwargs
 
 
-class _bar:  # noqa: N801  (used like a function)
+class Bar:
     """Progress on stderr: rate in frames a second and time left; redrawn four times a second."""
 
     def __init__(self, title: str, episodes: int | None, frames: int | None) -> None:
@@ -113,7 +113,7 @@ class _bar:  # noqa: N801  (used like a function)
             rate = f"{made / max(now - self._began, 1e-9):,.0f} frames/s"
             self._progress.update(self._task, completed=total, rate=rate)
 
-    def __enter__(self) -> _bar:
+    def __enter__(self) -> Bar:
         self._progress.start()
         return self
 

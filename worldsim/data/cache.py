@@ -38,7 +38,9 @@ class ChunkCache:
             if name in self._chunks:
                 self._chunks.move_to_end(name)
                 return self._chunks[name]
-        chunk = self._shards[shard].chunk(number)  # outside the lock: decompressing is the work, and it runs in parallel
+        chunk = self._shards[shard].chunk(
+            number
+        )  # outside the lock: decompressing is the work, and it runs in parallel
         with self._lock:
             if name not in self._chunks:
                 self._chunks[name] = chunk

@@ -58,7 +58,7 @@ def to_minari(recording: Recording | Path | str, dataset_id: str) -> None:
                 observation_space=Box(0, 255, recording.frame_shape, np.uint8),
                 action_space=recording.action_space,
                 algorithm_name=recording.policy,
-                description=f"Recorded with worldsim from {recording.env_id}, frames from {recording.about.frames_from}",
+                description=f"Recorded with worldsim: {recording.env_id}, frames from {recording.about.frames_from}",
                 data_format="hdf5",
                 jpeg_encoding=False,
             )
@@ -89,7 +89,9 @@ def from_minari(dataset_id: str, out: Path | str) -> Recording:
     try:
         dataset = minari.load_dataset(dataset_id)
     except FileNotFoundError as error:
-        raise BadInput(f"{error}; get it with: minari download {dataset_id}".replace(" Use download=True to", "")) from None
+        raise BadInput(
+            f"{error}; get it with: minari download {dataset_id}".replace(" Use download=True to", "")
+        ) from None
     if not is_image(dataset.observation_space):
         raise BadInput(f"{dataset_id} has no uint8 images (H, W, 1 or 3) as observations: {dataset.observation_space}")
     about = _about(dataset)

@@ -56,7 +56,8 @@ class Policy(Protocol):
 class RandomPolicy:
     """Every action alike."""
 
-    name, observation_space, blind = "random", None, True
+    name, blind = "random", True
+    observation_space: Space[Any] | None = None
 
     def __init__(self, space: Space[Any]) -> None:
         self._space = checked(space)
@@ -68,7 +69,8 @@ class RandomPolicy:
 class StickyPolicy:
     """Random, but it repeats its last action with probability `STICK`: it gets further than a random walk."""
 
-    name, observation_space, blind = "sticky", None, True
+    name, blind = "sticky", True
+    observation_space: Space[Any] | None = None
 
     def __init__(self, space: Space[Any]) -> None:
         self._space = checked(space)
@@ -83,7 +85,8 @@ class StickyPolicy:
 class CallablePolicy:
     """A function of the caller's; it draws from one generator, so its episodes depend on what is played beside them."""
 
-    observation_space, blind = None, False
+    blind = False
+    observation_space: Space[Any] | None = None
 
     def __init__(self, act: Act, seed: int) -> None:
         self._act = act
@@ -99,7 +102,9 @@ def checked(space: Space[Any]) -> Space[Any]:
     if not isinstance(space, Discrete | MultiDiscrete | MultiBinary | Box):
         raise BadInput(f"expected Discrete, Box, MultiDiscrete or MultiBinary actions, got {space}")
     if isinstance(space, Box) and not space.is_bounded():
-        raise BadInput(f"random actions need bounds, got {space}; wrap the environment in RescaleAction or give a policy")
+        raise BadInput(
+            f"random actions need bounds, got {space}; wrap the environment in RescaleAction or give a policy"
+        )
     return space
 
 

@@ -126,9 +126,7 @@ def record(
 class Player:
     """Plays the episodes it is told to, as many at a time as the source has rows."""
 
-    def __init__(
-        self, source: Source, policies: list[Policy], shares: NDArray[np.float64], writer: Writer
-    ) -> None:
+    def __init__(self, source: Source, policies: list[Policy], shares: NDArray[np.float64], writer: Writer) -> None:
         self.source, self.policies, self.writer = source, policies, writer
         self._views = [source.show(policy.observation_space) for policy in policies]
         self.finished = dict(writer.done)  # index -> frames
@@ -286,5 +284,3 @@ def _interrupts() -> Iterator[threading.Event]:
         yield asked
     finally:
         signal.signal(signal.SIGINT, before)
-
-

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from worldsim.data.episode import Episode
 from worldsim.data.shard import About as About
-from worldsim.data.shard import Shard
 from worldsim.data.shard import read_shard as read_shard
 from worldsim.data.shard import write_shard as write_shard
 from worldsim.errors import BadInput

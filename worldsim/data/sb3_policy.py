@@ -44,7 +44,7 @@ class SB3Policy:
         self._space = checked(actions) if self._epsilon else actions
         if self._model.action_space != actions:
             raise BadInput(f"{path} acts in {self._model.action_space}, the environment takes {actions}")
-        self.observation_space: Space[Any] = self._model.observation_space
+        self.observation_space: Space[Any] | None = self._model.observation_space
         self.name = f"sb3:{Path(path).name}" + (f"@{self._epsilon:g}" if noise else "")
 
     def act(self, turn: Turn) -> Array:
@@ -65,6 +65,7 @@ class SB3Policy:
             policy.set_training_mode(False)
             with torch.no_grad():
                 distribution = policy.get_distribution(policy.obs_to_tensor(observations)[0]).distribution
+            assert isinstance(distribution, torch.distributions.Categorical)
             cumulative = distribution.probs.cumsum(-1).cpu().numpy()  # (n, A)
             return np.minimum((cumulative < chances[:, None]).sum(-1), cumulative.shape[1] - 1)
         return np.array(self._model.predict(observations, deterministic=True)[0])
@@ -72,8 +73,6 @@ class SB3Policy:
 
 def load_sb3(path: Path) -> Any:
     """A Stable-Baselines3 model from its zip file; which algorithm saved it is read off its settings."""
-    import stable_baselines3
-
     file = path if path.is_file() else path.with_name(path.name + ".zip")
     if not file.is_file():
         raise BadInput(f"expected a saved Stable-Baselines3 model at {path}, found no such file")
@@ -81,7 +80,11 @@ def load_sb3(path: Path) -> Any:
         with zipfile.ZipFile(io.BytesIO(file.read_bytes())) as archive:
             settings = json.loads(archive.read("data"))
     except (zipfile.BadZipFile, KeyError, ValueError) as error:
-        raise BadInput(f"{file} is no saved Stable-Baselines3 model ({error}); give the .zip that save() wrote") from None
+        raise BadInput(
+            f"{file} is no saved Stable-Baselines3 model ({error}); give the .zip that save() wrote"
+        ) from None
+    import stable_baselines3  # seconds, so after everything that can be refused without it
+
     for name, mark in _ALGORITHMS.items():
         if mark in settings:
             return getattr(stable_baselines3, name).load(file, device="cpu")

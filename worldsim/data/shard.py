@@ -21,7 +21,7 @@ import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import h5py
 import numpy as np
@@ -61,7 +61,8 @@ class About:
         return min(_CHUNK_FRAMES, max(1, _CHUNK_BYTES // int(np.prod(self.frame_shape))))
 
 
-class Packed(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Packed:
     """An episode whose frames are compressed already."""
 
     chunks: list[bytes]
@@ -77,7 +78,7 @@ class Packed(NamedTuple):
 def compress(frames: NDArray[np.uint8], chunk_frames: int) -> bytes:
     """One chunk of at most ``chunk_frames`` frames, filled up with zeros."""
     packer = zlib.compressobj(LEVEL)
-    data = packer.compress(np.ascontiguousarray(frames))
+    data = packer.compress(np.ascontiguousarray(frames).data)
     if len(frames) < chunk_frames:
         data += packer.compress(bytes((chunk_frames - len(frames)) * frames[0].size))
     return data + packer.flush()
@@ -88,8 +89,13 @@ def pack(episode: Episode, chunk_frames: int) -> Packed:
     frames = episode.frames
     return Packed(
         [compress(frames[i : i + chunk_frames], chunk_frames) for i in range(0, len(frames), chunk_frames)],
-        *(episode.actions, episode.rewards, episode.terminated, episode.truncated),
-        *(episode.seed, episode.index, episode.policy),
+        episode.actions,
+        episode.rewards,
+        episode.terminated,
+        episode.truncated,
+        episode.seed,
+        episode.index,
+        episode.policy,
     )
 
 

@@ -158,7 +158,12 @@ def make_source(env_id: str, num_envs: int | None, env_kwargs: dict[str, Any], m
         most: more rows than this would be of no use.
     """
     env_id = env_id.removeprefix("worldsim:")  # "worldsim:WorldSim/PacMan-v0" is the same environment
-    probe = gym.make(env_id, **env_kwargs)
+    if num_envs is not None and num_envs < 1:
+        raise BadInput(f"expected --num-envs of at least 1, got {num_envs}")
+    try:
+        probe = gym.make(env_id, **env_kwargs)
+    except TypeError as error:
+        raise BadInput(f"{env_id} does not take the arguments {env_kwargs}: {error}") from None
     spec, space = probe.spec, probe.observation_space
     modes = probe.metadata.get("render_modes") or []
     probe.close()

@@ -34,13 +34,13 @@ class View:
 
 def find_view(venv: VectorEnv[Any, Any, Any], env_id: str, env_kwargs: dict[str, Any], wanted: Space[Any]) -> View:
     """The view of ``venv``'s games that shows ``wanted``, or a line that says there is none."""
-    if hasattr(venv.unwrapped, "state") and hasattr(venv.unwrapped, "set_state"):
+    if _has_state(venv):
         for kind in KINDS:
             try:
                 twin = gym.make_vec(env_id, num_envs=venv.num_envs, **(env_kwargs | {"observation": kind}))
             except (BadInput, TypeError):
                 continue
-            if fits(wanted, twin.single_observation_space) and hasattr(twin.unwrapped, "set_state"):
+            if fits(wanted, twin.single_observation_space) and _has_state(twin):
                 return View(venv, twin)
             twin.close()
     raise BadInput(
@@ -49,9 +49,14 @@ def find_view(venv: VectorEnv[Any, Any, Any], env_id: str, env_kwargs: dict[str,
     )
 
 
+def _has_state(venv: VectorEnv[Any, Any, Any]) -> bool:
+    """Whether games can be moved (asked of the class: before the first reset there is no state to look at)."""
+    return all(hasattr(type(venv.unwrapped), name) for name in ("state", "set_state"))
+
+
 def fits(wanted: Space[Any], shown: Space[Any]) -> bool:
     """Whether observations of one space can be given to a policy for the other (SB3 turns images to (C, H, W))."""
-    if not (isinstance(wanted, Box) and isinstance(shown, Box)) or shown.dtype == np.uint8 != wanted.dtype:
+    if not (isinstance(wanted, Box) and isinstance(shown, Box) and wanted.dtype == shown.dtype):
         return wanted == shown
     turned = (*shown.shape[2:], *shown.shape[:2]) if len(shown.shape) == 3 and shown.dtype == np.uint8 else shown.shape
     return wanted.shape in (shown.shape, turned)

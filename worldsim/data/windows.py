@@ -129,7 +129,7 @@ class Windows:
         return self.prefetched()
 
     def prefetched(self, start_index: int = 0, rank: int = 0, world_size: int = 1) -> Iterator[Batch]:
-        """``batch(start_index)``, ``batch(start_index + 1)``, ... for ever, made ahead of time by ``workers`` threads."""
+        """``batch(start_index)``, ``batch(start_index + 1)``, ... for ever, made ahead by ``workers`` threads."""
         pool = ThreadPoolExecutor(self.workers, thread_name_prefix="worldsim-windows")
         ahead: deque[Future[Batch]] = deque()
         index = start_index

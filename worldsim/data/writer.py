@@ -145,8 +145,17 @@ class Writer:
         """Close the open shard: from here on its episodes are safe."""
         if self._open:
             packed = [
-                Packed([chunk.result() for chunk in e.chunks], *rest, e.seed, e.index, e.policy)
-                for e, *rest in self._open
+                Packed(
+                    [chunk.result() for chunk in e.chunks],
+                    actions,
+                    rewards,
+                    terminated,
+                    truncated,
+                    e.seed,
+                    e.index,
+                    e.policy,
+                )
+                for e, actions, rewards, terminated, truncated in self._open
             ]
             path = self.folder / f"{self._name}-{secrets.token_hex(6)}.h5"
             try:
