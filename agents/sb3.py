@@ -80,7 +80,7 @@ class SB3VecEnv(VecEnv):
         infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
         if dones.any():
             last, last_info = info["final_obs"], info.get("final_info", {})
-            for i in np.flatnonzero(dones):
+            for i in np.flatnonzero(dones).tolist():
                 infos[i] = _row(last_info, i)
                 infos[i]["terminal_observation"] = _fresh(last[i])
                 infos[i]["TimeLimit.truncated"] = bool(truncated[i] and not terminated[i])
@@ -93,7 +93,7 @@ class SB3VecEnv(VecEnv):
     def get_images(self) -> list[np.ndarray | None]:
         """One frame (H, W, 3) uint8 per row, or None where the environment renders none."""
         frames = self.venv.render() if self.render_mode == "rgb_array" else None
-        return [None] * self.num_envs if frames is None else list(frames)
+        return [None] * self.num_envs if frames is None else [np.asarray(frame) for frame in frames]
 
     def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
         """The attribute of each row: of its own environment, or of the batch if the environment is one."""

@@ -181,8 +181,8 @@ def _native(env_id: str) -> bool:
     spec = _spec(env_id)
     if spec is None:
         raise BadInput(f"expected the id of an environment, got the world {env_id!r}")
-    creator = spec.vector_entry_point
-    creator = load_env_creator(creator) if isinstance(creator, str) else creator
+    entry = spec.vector_entry_point
+    creator = load_env_creator(entry) if isinstance(entry, str) else entry
     return getattr(creator, "metadata", {}).get("autoreset_mode") == AutoresetMode.SAME_STEP
 
 
