@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +149,26 @@ def test_refuses_a_file_that_is_not_its_own(tmp_path: Path, damage: str) -> None
     assert "\n" not in str(refused.value)
 
 
+@contextmanager
+def files_up_to(size: int) -> Iterator[None]:
+    """Writing more fails, as on a full disk."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def test_a_full_disk_stops_the_log_in_one_line(tmp_path: Path) -> None:
+    fit(Regression(noise=0.5), rows_at, config(log_every=1), tmp_path / "whole")
+    with files_up_to(2_000), pytest.raises(OSError, match=r"could not write the log \(.*no checkpoint yet") as failed:
+        fit(Regression(noise=0.5), rows_at, config(log_every=1, checkpoint_every=40), tmp_path / "full")
+    assert "\n" not in str(failed.value)
+    fit(Regression(noise=0.5), rows_at, config(log_every=1), tmp_path / "full")
+    assert curve(tmp_path / "full") == curve(tmp_path / "whole")
+
+
 def test_a_full_disk_leaves_the_previous_checkpoint(tmp_path: Path) -> None:
     class Big(Regression):
         def __init__(self) -> None:
@@ -161,13 +183,13 @@ def test_a_full_disk_leaves_the_previous_checkpoint(tmp_path: Path) -> None:
     with pytest.raises(Stopped):
         fit(Big(), batch_at, config(), tmp_path)
     before = (tmp_path / "train.pt").read_bytes()
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, limits[1]))  # writing more fails, as on a full disk
-    try:
-        with pytest.raises(OSError, match=r"could not write .*train.pt .*previous checkpoint is intact") as failed:
-            fit(Big(), rows_at, config(), tmp_path)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    with (
+        files_up_to(300_000),
+        pytest.raises(
+            OSError, match=r"could not write .*train.pt \(.*previous checkpoint is intact: make room"
+        ) as failed,
+    ):
+        fit(Big(), rows_at, config(), tmp_path)
     assert "\n" not in str(failed.value)
     assert (tmp_path / "train.pt").read_bytes() == before
     assert not list(tmp_path.glob("*.part"))

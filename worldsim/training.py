@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, cast, runtime_checkable
 
@@ -173,8 +174,8 @@ class _Run:
                 self._log(log, rate)
             if log is not None:
                 log.advance(self.step)
-                if config.sample_every and (ended or self.step % config.sample_every == 0) and batch is not None:
-                    self._picture(log, batch)
+            if config.sample_every and (ended or self.step % config.sample_every == 0) and batch is not None:
+                self._on_main("a picture", partial(self._picture, log, batch))
             if ended or stop or self.step % config.checkpoint_every == 0:
                 self._save()
             if stop and not ended:
@@ -244,8 +245,10 @@ class _Run:
             self.last[f"{self._prefix(turn)}learning_rate"] = rate_of_turn
         self.last |= {"steps_per_second": round(rate, 3), "seconds": round(self.seconds, 3)}
         self.sums = {}
-        if log is not None:
-            log.write(self.step, self.last)
+        if log is None:
+            self._on_main("the log", lambda: None)
+        else:
+            self._on_main("the log", partial(log.write, self.step, self.last))
 
     def _share_sums(self) -> None:
         """Means over processes too."""
@@ -254,9 +257,9 @@ class _Run:
             torch.distributed.all_reduce(table)
             self.sums = dict(zip(self.sums, table / self.fabric.world_size, strict=True))
 
-    def _picture(self, log: TrainingLog, batch: Any) -> None:
+    def _picture(self, log: TrainingLog | None, batch: Any) -> None:
         samples = getattr(self.objective, "samples", None)
-        if samples is None:
+        if samples is None or log is None:
             return
         self.objective.eval()
         averaged = nullcontext() if self.average is None else self.average.applied()
@@ -266,23 +269,28 @@ class _Run:
 
     def _save(self) -> None:
         self._share_sums()
+        content = {
+            "objective": self.objective.state_dict(),
+            "optimizers": {turn.name: turn.optimizer.state_dict() for turn in self.turns},
+            "average": None if self.average is None else self.average.values,
+            "sums": self.sums,
+            "step": self.step,
+            "seconds": self.seconds,
+            "logs": self.last,
+            "config": self.config.to_json(),
+        }
+        self._on_main(str(self.path), lambda: save_state(self.path, content))
+
+    def _on_main(self, what: str, write: Callable[[], object]) -> None:
+        """Write in the first process; all wait for it, and end with it if it fails."""
         failure = None
         if self.fabric.is_global_zero:
-            content = {
-                "objective": self.objective.state_dict(),
-                "optimizers": {turn.name: turn.optimizer.state_dict() for turn in self.turns},
-                "average": None if self.average is None else self.average.values,
-                "sums": self.sums,
-                "step": self.step,
-                "seconds": self.seconds,
-                "logs": self.last,
-                "config": self.config.to_json(),
-            }
             try:
-                save_state(self.path, content)
+                write()
             except OSError as error:
-                failure = str(error)
-        # All wait for the writing process, and end with it if it failed.
+                kept = "the previous checkpoint is intact" if self.path.exists() else "there is no checkpoint yet"
+                reason = error.strerror or str(error)
+                failure = f"could not write {what} ({reason}); {kept}: make room and run again to go on"
         if failure := self.fabric.broadcast(failure):
             raise OSError(failure)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import time
@@ -15,7 +16,8 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from torch import Tensor
-from torch.utils.tensorboard import SummaryWriter
+
+from worldsim.event_file import EventFile
 
 _PLAIN_EVERY = 10.0  # seconds between lines where the progress bar cannot be drawn
 
@@ -30,8 +32,8 @@ class TrainingLog:
         self.out, self.name, self.steps = out, name, steps
         self.path = out / f"{name}.jsonl"
         _truncate(self.path, done)
-        self._file = self.path.open("a", encoding="utf-8")
-        self._board = SummaryWriter(str(out / "tensorboard" / name), purge_step=done + 1 if done else None)
+        self._file = self.path.open("ab", buffering=0)  # nothing is left over for close() to fail on
+        self._board = EventFile(out / "tensorboard" / name, after=done or None)
         self._console = Console(stderr=True)
         self._bar = Progress(
             TextColumn("{task.description}"),
@@ -65,18 +67,18 @@ class TrainingLog:
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
         """One line of the log: the means since the last line."""
-        self._file.write(json.dumps({"step": step, **values}) + "\n")
-        self._file.flush()
-        for key, value in values.items():
-            self._board.add_scalar(key, value, step)
+        line = (json.dumps({"step": step, **values}) + "\n").encode()
+        if self._file.write(line) != len(line):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        self._board.scalars(step, values)
         loss = "  ".join(f"{key} {value:.4g}" for key, value in values.items() if key.split("/")[-1] == "loss")
         rate = (step - self._first) / max(1e-9, time.monotonic() - self._started)
         self._bar.update(self._task, rate=f"{rate:.1f} steps/s", loss=loss)
         if self._bar.disable and (time.monotonic() - self._last_plain > _PLAIN_EVERY or step == self.steps):
             self._last_plain = time.monotonic()
             left = timedelta(seconds=round((self.steps - step) / max(1e-9, rate)))
-            line = f"{self.name}: {step:,} of {self.steps:,} steps, {rate:.1f} steps/s, {left} left, {loss}"
-            self._console.print(line, highlight=False, soft_wrap=True)
+            text = f"{self.name}: {step:,} of {self.steps:,} steps, {rate:.1f} steps/s, {left} left, {loss}"
+            self._console.print(text, highlight=False, soft_wrap=True)
 
     def picture(self, step: int, rows: Mapping[str, Tensor]) -> None:
         """One picture: a row of images per entry, each (N, H, W, C) uint8; adds real minus predicted, if absent."""
@@ -89,7 +91,7 @@ class TrainingLog:
         folder = self.out / "samples"
         folder.mkdir(exist_ok=True)
         imageio.imwrite(folder / f"{self.name}-{step:08d}.png", sheet)
-        self._board.add_image("samples", sheet, step, dataformats="HWC")
+        self._board.picture(step, "samples", sheet)
 
 
 def _sheet(rows: list[np.ndarray]) -> np.ndarray:

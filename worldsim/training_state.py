@@ -23,9 +23,7 @@ def save_state(path: Path, content: dict[str, Any]) -> None:
         os.replace(temporary, path)
     except (OSError, RuntimeError) as error:  # torch's writer turns a full disk into a RuntimeError
         temporary.unlink(missing_ok=True)
-        kept = "the previous checkpoint is intact" if path.exists() else "there was no earlier one"
-        reason = str(error).splitlines()[0]
-        raise OSError(f"could not write {path} ({reason}); {kept}: make room and run again to go on") from error
+        raise error if isinstance(error, OSError) else OSError(str(error).splitlines()[0]) from error
 
 
 def load_state(path: Path, config: FitConfig, device: torch.device) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 Example:
     >>> import gymnasium as gym, worldsim
     >>> from worldsim.testing import check_vector_env
-    >>> check_vector_env(gym.make_vec("WorldSim/PacMan-v0", num_envs=3), steps=20)
+    >>> check_vector_env(gym.make_vec("WorldSim/PacManFlag-v0", num_envs=3))
 """
 
 from __future__ import annotations
