@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -75,5 +76,13 @@ def test_what_cannot_be_a_saved_model(tmp_path: Path) -> None:
     (tmp_path / "text.zip").write_text("no zip")
     with pytest.raises(BadInput, match=r"text\.zip is no saved"):
         make_policies([f"sb3:{tmp_path}/text.zip"], Discrete(2), 0)
+    with zipfile.ZipFile(tmp_path / "half.zip", "w") as archive:
+        archive.writestr("data", '{"clip_range": 0.2}')
+    with pytest.raises(BadInput, match=r"half\.zip is damaged"):
+        make_policies([f"sb3:{tmp_path}/half.zip"], Discrete(2), 0)
+    with zipfile.ZipFile(tmp_path / "other.zip", "w") as archive:
+        archive.writestr("data", "{}")
+    with pytest.raises(BadInput, match="saved by none of PPO"):
+        make_policies([f"sb3:{tmp_path}/other.zip"], Discrete(2), 0)
     with pytest.raises(BadInput, match="between 0 and 1"):
         make_policies([f"sb3:{tmp_path}/text.zip@1.5"], Discrete(2), 0)

@@ -51,9 +51,11 @@ class Toy(gym.Env[Any, Any]):
 class ToyVector(SyncVectorEnv):
     """The same as a vectorised environment of its own, which can restart some rows with their own seeds."""
 
+    metadata = {"autoreset_mode": AutoresetMode.SAME_STEP, "reset_mask": True}
+
     def __init__(self, num_envs: int, **kwargs: Any) -> None:
         super().__init__([lambda: Toy(**kwargs)] * num_envs, autoreset_mode=AutoresetMode.SAME_STEP)
-        self.metadata = {**self.metadata, "reset_mask": True}
+        self.metadata = type(self).metadata
 
 
 for name, entries in {

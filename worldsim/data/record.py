@@ -183,8 +183,8 @@ class Player:
 
     def _begin(self, row: int, wanted: Iterator[int]) -> bool:
         """Give a row its next episode, if there is one."""
+        self._episodes[row] = None  # first, because how many are wanted depends on what is under way
         index = next(wanted, None)
-        self._episodes[row] = None
         if index is None:
             return False
         episode_key = key(self._seed, index)

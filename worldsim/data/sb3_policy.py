@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import re
@@ -25,11 +26,11 @@ _ALGORITHMS = {  # what only this algorithm keeps in its file; DDPG keeps, and a
 
 
 class SB3Policy:
-    """Acts as the model does: a draw from its distribution over discrete actions, else its deterministic action.
+    """Acts as the model does: a draw from its distribution where an action is one number, else its best action.
 
     Args:
-        spec: "PATH" of the model's zip file, or "PATH@EPSILON": in each episode a probability is drawn from
-            U(0, EPSILON), and so often the action is a random one instead.
+        spec: "PATH" of the model's zip file, or of the folder that ``train-agent`` wrote; or "PATH@EPSILON": in each
+            episode a probability is drawn from U(0, EPSILON), and so often the action is a random one instead.
         actions: the recorded environment's.
     """
 
@@ -40,12 +41,14 @@ class SB3Policy:
         path, self._epsilon = (noise[1], float(noise[2])) if noise else (spec, 0.0)
         if not 0.0 <= self._epsilon <= 1.0:
             raise BadInput(f"the noise in sb3:PATH@EPSILON is between 0 and 1, got {self._epsilon}")
-        self._model = load_sb3(Path(path))
+        file = find_sb3(Path(path))
+        self._model = load_sb3(file)
         self._space = checked(actions) if self._epsilon else actions
         if self._model.action_space != actions:
             raise BadInput(f"{path} acts in {self._model.action_space}, the environment takes {actions}")
         self.observation_space: Space[Any] | None = self._model.observation_space
-        self.name = f"sb3:{Path(path).name}" + (f"@{self._epsilon:g}" if noise else "")
+        digest = hashlib.sha256(file.read_bytes()).hexdigest()[:6]  # a model of the same name is another player
+        self.name = f"sb3:{Path(path).name}#{digest}" + (f"@{self._epsilon:g}" if noise else "")
 
     def act(self, turn: Turn) -> Array:
         chances = turn.chances(2 + size(self._space))
@@ -71,11 +74,17 @@ class SB3Policy:
         return np.array(self._model.predict(observations, deterministic=True)[0])
 
 
+def find_sb3(path: Path) -> Path:
+    """The zip file that is meant: itself, with ".zip" left out, or agent.zip in the folder of ``train-agent``."""
+    for file in (path, path.with_name(path.name + ".zip"), path / "agent.zip"):
+        if file.is_file():
+            return file
+    raise BadInput(f"expected a saved Stable-Baselines3 model at {path}, found no such file")
+
+
 def load_sb3(path: Path) -> Any:
     """A Stable-Baselines3 model from its zip file; which algorithm saved it is read off its settings."""
-    file = path if path.is_file() else path.with_name(path.name + ".zip")
-    if not file.is_file():
-        raise BadInput(f"expected a saved Stable-Baselines3 model at {path}, found no such file")
+    file = find_sb3(path)
     try:
         with zipfile.ZipFile(io.BytesIO(file.read_bytes())) as archive:
             settings = json.loads(archive.read("data"))
@@ -87,5 +96,9 @@ def load_sb3(path: Path) -> Any:
 
     for name, mark in _ALGORITHMS.items():
         if mark in settings:
-            return getattr(stable_baselines3, name).load(file, device="cpu")
+            try:
+                return getattr(stable_baselines3, name).load(file, device="cpu")
+            except (zipfile.BadZipFile, AssertionError, AttributeError, EOFError, KeyError, RuntimeError) as error:
+                line = " ".join(str(error).split())[:200] or type(error).__name__
+                raise BadInput(f"{file} is damaged ({line}); save the model again") from None
     raise BadInput(f"{file} was saved by none of {', '.join(_ALGORITHMS)}; pass a function as policy from Python")

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import gymnasium as gym
 import numpy as np
 from gymnasium import Space
+from gymnasium.envs.registration import EnvSpec, load_env_creator
 from gymnasium.spaces import Box, Dict
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 from numpy.typing import NDArray
@@ -170,10 +171,9 @@ def make_source(env_id: str, num_envs: int | None, env_kwargs: dict[str, Any], m
     rendered = not is_image(space)
     if rendered and "rgb_array" not in modes:
         raise BadInput(f"{env_id} neither shows uint8 images (its observations are {space}) nor renders rgb_array")
-    if not rendered and spec is not None and spec.vector_entry_point is not None:
+    if not rendered and spec is not None and restarts_rows(spec):
         venv = gym.make_vec(env_id, num_envs=max(1, min(num_envs or NATIVE_ENVS, most)), **env_kwargs)
-        native = venv.metadata.get("autoreset_mode") == AutoresetMode.SAME_STEP
-        if native and venv.single_observation_space == space and venv.metadata.get("reset_mask"):
+        if venv.single_observation_space == space:
             return Source(venv, False, True, env_id, env_kwargs)
         venv.close()
 
@@ -185,3 +185,12 @@ def make_source(env_id: str, num_envs: int | None, env_kwargs: dict[str, Any], m
     count = max(1, min(num_envs or SYNC_ENVS, most))
     venv = SyncVectorEnv([make] * count, autoreset_mode=AutoresetMode.SAME_STEP)
     return Source(venv, rendered, True, env_id, env_kwargs)
+
+
+def restarts_rows(spec: EnvSpec) -> bool:
+    """Whether an environment is vectorised itself in the way that recording needs; nothing is made to find out."""
+    entry = spec.vector_entry_point
+    if entry is None:
+        return False
+    metadata = getattr(load_env_creator(entry) if isinstance(entry, str) else entry, "metadata", {})
+    return metadata.get("autoreset_mode") == AutoresetMode.SAME_STEP and bool(metadata.get("reset_mask"))
