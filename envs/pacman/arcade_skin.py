@@ -21,13 +21,47 @@ _GHOST = """
 .gg.gggg.gg.
 .g...gg...g.
 """
-# Eyes for a ghost that looks left; the pupil (b) and the white (w) move with the heading.
-_EYES = {
-    0: ["............", "............", "............", ".ww...ww....", "wwww.wwww...", "bbww.bbww...", "bbww.bbww...", ".ww...ww...."],
-    1: ["............", "............", "............", "....ww...ww.", "...wwww.wwww", "...wwbb.wwbb", "...wwbb.wwbb", "....ww...ww."],
-    2: ["............", "..bb....bb..", ".wbbw..wbbw.", ".wwww..wwww.", ".wwww..wwww.", "..ww....ww..", "............", "............"],
-    3: ["............", "............", "............", "..ww....ww..", ".wwww..wwww.", ".wwww..wwww.", ".wbbw..wbbw.", "..bb....bb.."],
-}
+_EYES = [  # white (w) and pupil (b) for each heading: left, right, up, down
+    """
+............
+............
+............
+..ww...ww...
+.wwww.wwww..
+.bbww.bbww..
+.bbww.bbww..
+..ww...ww...
+""",
+    """
+............
+............
+............
+...ww...ww..
+..wwww.wwww.
+..wwbb.wwbb.
+..wwbb.wwbb.
+...ww...ww..
+""",
+    """
+............
+..bb....bb..
+.wbbw..wbbw.
+.wwww..wwww.
+.wwww..wwww.
+..ww....ww..
+""",
+    """
+............
+............
+............
+............
+..ww....ww..
+.wwww..wwww.
+.wwww..wwww.
+.wbbw..wbbw.
+..bb....bb..
+""",
+]
 _SCARED_FACE = """
 ............
 ............
@@ -36,20 +70,20 @@ _SCARED_FACE = """
 ...ff..ff...
 ...ff..ff...
 ............
-............
 ..ff.ff.ff..
 .f..f..f..f.
+............
 ............
 ............
 """
 _FLAG = """
 ............
 ...p........
-...prr......
-...prrrr....
-...prrrrrr..
-...prrrr....
-...prr......
+...pff......
+...pffff....
+...pffffff..
+...pffff....
+...pff......
 ...p........
 ...p........
 ...p........
@@ -58,16 +92,16 @@ _FLAG = """
 """
 _DYING = """
 ............
+.o...yy...o.
+..o..yy..o..
+...o....o...
 ............
-.y........y.
-.yy......yy.
-.yyy....yyy.
-.yyyy..yyyy.
-.yyyyyyyyyy.
-.yyyyyyyyyy.
-..yyyyyyyy..
-...yyyyyy...
+.yy..oo..yy.
+.yy..oo..yy.
 ............
+...o....o...
+..o..yy..o..
+.o...yy...o.
 ............
 """
 _COLOURS = {
@@ -75,7 +109,8 @@ _COLOURS = {
     "w": (255, 255, 255),
     "b": (33, 33, 222),
     "p": (222, 222, 255),
-    "r": (0, 222, 100),
+    "f": (0, 222, 100),
+    "o": (255, 140, 0),
 }
 _GHOST_COLOURS = [(255, 0, 0), (255, 150, 206), (0, 240, 240), (255, 165, 60)]
 _SCARED = [((33, 33, 255), (255, 200, 170)), ((235, 235, 255), (255, 0, 0))]  # body, face; then the last steps
@@ -98,19 +133,19 @@ def draw(tile: int) -> Bytes:
     elif tiles.GHOST <= tile < tiles.FRIGHTENED:
         ghost, turn = divmod(tile - tiles.GHOST, 4)
         _stamp(picture, _GHOST, {"g": _GHOST_COLOURS[ghost]})
-        _stamp(picture, "\n".join(_EYES[turn]), _COLOURS)
+        _stamp(picture, _EYES[turn], _COLOURS)
     elif tile in (tiles.FRIGHTENED, tiles.FRIGHT_ENDS):
         body, face = _SCARED[tile - tiles.FRIGHTENED]
         _stamp(picture, _GHOST, {"g": body})
         _stamp(picture, _SCARED_FACE, {"f": face})
     elif tiles.EYES <= tile < tiles.PLAYER:
-        _stamp(picture, "\n".join(_EYES[tile - tiles.EYES]), _COLOURS)
+        _stamp(picture, _EYES[tile - tiles.EYES], _COLOURS)
     elif tiles.PLAYER <= tile < tiles.CAUGHT:
         picture[_mouth(tile - tiles.PLAYER)] = _COLOURS["y"]
     elif tile == tiles.CAUGHT:
         _stamp(picture, _DYING, _COLOURS)
     elif tile == tiles.ON_FLAG:
-        picture[_disc(5.6)] = _COLOURS["y"]
+        picture[_disc(5.3)] = _COLOURS["y"]
         _stamp(picture, _FLAG, _COLOURS)
     return picture
 
@@ -133,7 +168,7 @@ def _mouth(turn: int) -> Bools:
     rows, cols = np.meshgrid(at, at, indexing="ij")
     facing = [-cols, cols, -rows, rows][turn]
     aside = [rows, rows, cols, cols][turn]
-    return _disc(5.6) & ~(facing + 1.0 > 1.15 * np.abs(aside))
+    return _disc(5.3) & ~(facing > np.abs(aside) * 1.4 - 1.3)
 
 
 def _wall(mask: int) -> Bytes:

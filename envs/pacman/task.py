@@ -51,7 +51,7 @@ TASKS: dict[str, Task] = {
     ),
     "flag": Task(
         ghosts=3,
-        food_share=0.4,
+        food_share=0.5,
         food_points=0.5,
         pellet_points=0.5,
         caught_points=-1.0,
@@ -65,7 +65,7 @@ TASKS: dict[str, Task] = {
 
 # Distances in steps at the beginning of an episode.
 GHOST_DISTANCE = 5  # flag task: no ghost begins nearer to the player
-FLAG_DISTANCE = (6, 30)  # flag task: nearest and farthest place of the flag
+FLAG_DISTANCE = (4, 24)  # flag task: nearest and farthest place of the flag
 
 # The pace of the ghosts.
 CHASE_CHANCE = 0.6  # flag task: how often a ghost takes the move that brings it nearest to the player
