@@ -228,12 +228,8 @@ def _spec(name: str) -> EnvSpec | None:
 
 def is_image(space: gym.Space[Any]) -> bool:
     """Whether observations of this space are pictures: uint8 up to 255 with three axes."""
-    return (
-        isinstance(space, gym.spaces.Box)
-        and space.dtype == "uint8"
-        and len(space.shape) == 3
-        and space.high.min() == 255
-    )
+    whole = isinstance(space, gym.spaces.Box) and space.dtype == "uint8" and len(space.shape) == 3
+    return whole and bool((space.high == 255).all())
 
 
 def _is_dream(spec: EnvSpec) -> bool:

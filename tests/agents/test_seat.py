@@ -37,6 +37,8 @@ def test_each_seat_opens_what_it_says():
     grid = find_seat("WorldSim/PacManFlag-v0", env_kwargs={"observation": "grid"})
     assert isinstance(grid.open(2), PacManVectorEnv)
     assert grid.in_dream() is None
+    assert grid.shows_images is False  # uint8 with three axes, but up to 1
+    assert find_seat("WorldSim/PacManFlag-v0").shows_images is True
 
 
 def test_through_a_world_in_another_environment():
