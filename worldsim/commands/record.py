@@ -101,7 +101,7 @@ class Bar:
 
         self.made, self._by_episode, self._began, self._shown = 0, episodes is not None, time.monotonic(), 0.0
         unit = "episodes" if self._by_episode else "frames"
-        columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), TextColumn(unit + ", {task.fields[rate]}"))
+        columns = (TextColumn(title), BarColumn(20), MofNCompleteColumn(), TextColumn(unit + ", {task.fields[rate]}"))
         self._progress = Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True))
         self._task = self._progress.add_task(title, total=episodes or frames, rate="")
 

@@ -28,6 +28,7 @@ from worldsim.data.source import Played, Source, make_source
 from worldsim.data.writer import OpenEpisode, Writer
 from worldsim.errors import BadInput, Stopped
 
+_FRAMES_PER_ROW = 500  # with a number of frames wanted and rows not said: few rows, to end close to that number
 Report = Callable[[int, int, int], None]
 """Told now and then: episodes done, frames done, frames made by this call."""
 
@@ -91,7 +92,10 @@ def record(
             )
         return record_human(env, episodes, out, seed, env_kwargs, shard_frames, report)
     if isinstance(env, str):
-        source = make_source(env, num_envs, env_kwargs or {}, episodes or frames or 1)
+        most = episodes or frames or 1
+        if frames is not None and num_envs is None:
+            most = max(1, frames // _FRAMES_PER_ROW)
+        source = make_source(env, num_envs, env_kwargs or {}, most)
     else:
         env_id = env.spec.id if env.spec is not None else type(env.unwrapped).__name__
         source = Source(env, False, bool(env.metadata.get("reset_mask")), env_id, env_kwargs or {})
