@@ -70,7 +70,8 @@ def load_agent(path: str | Path, device: str = "cpu") -> Agent:
         about = read_about(folder)
     seat = _seat(about.pop("seat", None), folder)
     model, algo = load_model(zipped, about.pop("algo", None), device)
-    name = folder.name if folder.name != "agent" else folder.resolve().parent.name
+    in_world = (folder.parent / "config.json").is_file()
+    name = folder.resolve().parent.name if in_world else folder.resolve().name
     return Agent(model, algo, seat, name, about, zipped)
 
 

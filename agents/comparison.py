@@ -61,19 +61,19 @@ def compare(
     common: dict[str, Any] = {"episodes": episodes, "seed": seed, "progress": progress, **options}
     kwargs = common.pop("env_kwargs", None)
     rows = []
-    for given, agent in zip(agents, loaded, strict=True):
+    for name, agent in zip(_names(agents, loaded), loaded, strict=True):
         if not isinstance(agent, Agent) or agent.seat is None:
             plain = Seat(home.env_id, {**home.env_kwargs, **(kwargs or {})})
             real = evaluate(agent, plain, **common)
             learned = "" if not isinstance(agent, Agent) else "unknown"
-            rows.append(Row(real.agent, learned, real, play=_play(plain, agent)))
+            rows.append(Row(name, learned, real, play=_play(plain, agent)))
             continue
         seat = agent.seat.in_reality(home.env_id, kwargs)
         real = evaluate(agent, seat, **common)
         inside = agent.seat.in_dream() if dream else None
         dreamed = None if inside is None else evaluate(agent, inside, **common)
         learned = f"{agent.seat}, {agent.about.get('steps', 0):,} steps"
-        rows.append(Row(_short(given), learned, real, dreamed, _play(agent.seat.in_dream() or seat, agent)))
+        rows.append(Row(name, learned, real, dreamed, _play(agent.seat.in_dream() or seat, agent)))
     return rows
 
 
@@ -87,10 +87,10 @@ def _home(loaded: Sequence[Any], env: str | None) -> Seat:
     return seats[0]
 
 
-def _short(path: str | Path) -> str:
-    """The last part of a path that says something."""
-    parts = [part for part in Path(path).parts if part not in ("agent.zip", "agent")]
-    return parts[-1] if parts else str(path)
+def _names(agents: Sequence[str | Path], loaded: Sequence[Any]) -> list[str]:
+    """The agents' own names, or what was given where two have the same."""
+    names = [agent.name if isinstance(agent, Agent) else str(agent) for agent in loaded]
+    return [name if names.count(name) == 1 else str(given) for name, given in zip(names, agents, strict=True)]
 
 
 def _play(seat: Seat, agent: Any) -> str:

@@ -228,8 +228,9 @@ def _spec(name: str) -> EnvSpec | None:
 
 def is_image(space: gym.Space[Any]) -> bool:
     """Whether observations of this space are pictures: uint8 up to 255 with three axes."""
-    whole = isinstance(space, gym.spaces.Box) and space.dtype == "uint8" and len(space.shape) == 3
-    return whole and bool((space.high == 255).all())
+    if not isinstance(space, gym.spaces.Box) or space.dtype != "uint8" or len(space.shape) != 3:
+        return False
+    return bool((space.high == 255).all())
 
 
 def _is_dream(spec: EnvSpec) -> bool:

@@ -43,6 +43,15 @@ def test_dreamer_realist_and_random_on_the_same_episodes(tmp_path):
     assert f"{expected.low:.2f} to {expected.high:.2f}" in text
 
 
+def test_names_that_are_the_same_become_paths(tmp_path):
+    for place in (tmp_path / "a" / "agent", tmp_path / "b" / "agent"):
+        train_agent("CartPole-v1", steps=32, out=place, num_envs=4, hyperparameters=SMALL)
+    rows = compare([tmp_path / "a" / "agent", tmp_path / "b" / "agent", "random"], episodes=2)
+    assert [row.name for row in rows] == [str(tmp_path / "a" / "agent"), str(tmp_path / "b" / "agent"), "random"]
+    assert rows[0].play == f"worldsim play CartPole-v1 --agent {tmp_path / 'a' / 'agent' / 'agent.zip'}"
+    assert compare([tmp_path / "a" / "agent"], episodes=1)[0].name == "agent"
+
+
 def test_nobody_knows_where():
     with pytest.raises(BadInput, match="give the environment"):
         compare(["random", "noop"], episodes=1)

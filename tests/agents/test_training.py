@@ -41,6 +41,13 @@ def test_it_learns_the_identity_and_says_so(Identity, tmp_path):
     assert about["versions"]["torch"] == torch.__version__
 
 
+@pytest.mark.slow
+def test_it_learns_pac_man_on_the_grid(tmp_path):
+    """Measured: 3.5 after 250,000 steps, random -0.4, seed 0; 35 s on one core."""
+    agent = train_agent("WorldSim/PacManFlag-v0", steps=250_000, out=tmp_path, env_kwargs={"observation": "grid"})
+    assert evaluate(agent, episodes=500).low > 2.5 > evaluate("random", agent.seat, episodes=500).high + 2
+
+
 def test_the_same_seed_gives_the_same_agent(tmp_path):
     first, second, other = (
         train_agent("CartPole-v1", steps=256, seed=seed, out=tmp_path / name, num_envs=4, hyperparameters=SMALL)
