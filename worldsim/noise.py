@@ -46,12 +46,13 @@ def normals(key: Tensor, step: Tensor, size: int) -> Tensor:
         (B, size) float32.
     """
     pairs = (size + 1) // 2
-    column = torch.arange(pairs, device=key.device)
-    word = _mix((key + step * _STEP_STRIDE)[:, None] * _GOLDEN + column * _GOLDEN)  # (B, pairs) int64
+    counter = (key + step * _STEP_STRIDE)[:, None] + torch.arange(pairs, device=key.device)
+    word = _mix(counter * _GOLDEN)  # (B, pairs) int64
     first = ((word >> 40) & 0xFFFFFF).to(torch.float32).add_(0.5).mul_(2.0**-24)  # in (0, 1)
     angle = ((word >> 8) & 0xFFFFFF).to(torch.float32).mul_(2.0 * math.pi * 2.0**-24)
     radius = first.log_().mul_(-2.0).sqrt_()
-    return torch.cat([radius * angle.cos(), radius * angle.sin()], 1)[:, :size]
+    # Cut before joining: torch 2.13's compiler writes past the end of a joined tensor that is cut to an odd width.
+    return torch.cat([radius * angle.cos(), (radius * angle.sin())[:, : size - pairs]], 1)
 
 
 def uniforms(normal: Tensor) -> Tensor:

@@ -57,6 +57,7 @@ class Transition(nn.Module):
 
     order: Tensor
     near: Tensor
+    by_pass: Tensor
 
     def __init__(self, config: TransitionConfig, codes: int, rows: int, cols: int, action_size: int) -> None:
         super().__init__()
@@ -79,6 +80,8 @@ class Transition(nn.Module):
         order, near = _passes(rows, cols)
         self.register_buffer("order", order, persistent=False)
         self.register_buffer("near", near, persistent=False)
+        self.register_buffer("by_pass", order.argsort(stable=True), persistent=False)  # cells in the order of drawing
+        self.pass_sizes = order.bincount(minlength=_GROUPS).tolist()
 
     def summary(self, codes: Tensor) -> Tensor:
         """What LSTM, gate and agent read of a picture, within (-1, 1): (n, R, C) -> (n, R*C*summary)."""
@@ -150,8 +153,7 @@ class Transition(nn.Module):
         known = self.known(None, batch)
         embedded = self.near_embed(known)
         drawn = embedded.new_zeros(batch, 1, embedded.shape[2])
-        for index in range(_GROUPS):
-            group = (self.order == index).nonzero()[:, 0]
+        for group in self.by_pass.split(self.pass_sizes):
             logits = self.draw_logits(cells[:, group], embedded, self.near[group], drawn).float()
             total = (logits / temperature[:, None, None]).softmax(-1).cumsum(-1)
             pick = (uniform[:, group, None] * total[..., -1:] >= total).sum(-1).clamp(max=self.codes - 1)
