@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
@@ -69,3 +70,9 @@ class Identity(VectorEnv):
 @pytest.fixture(name="Identity")
 def identity() -> type[Identity]:
     return Identity
+
+
+@pytest.fixture(autouse=True)
+def logs_of_stable_baselines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stable-Baselines3 makes a folder for its log in every learn() that has no logger."""
+    monkeypatch.setenv("SB3_LOGDIR", str(tmp_path / "sb3-log"))
