@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,8 +44,8 @@ def compare(
     dream: bool = True,
     progress: bool = False,
     **options: Any,
-) -> list[Row]:
-    """Score agents in one real environment, on the same seeds.
+) -> Iterator[Row]:
+    """Score agents in one real environment, on the same seeds; yields each as soon as it is scored.
 
     Args:
         agents: folders, zips, ``"random"`` or ``"noop"``; the first one with a home says which environment it is.
@@ -60,21 +60,19 @@ def compare(
     home = _home(loaded, env)
     common: dict[str, Any] = {"episodes": episodes, "seed": seed, "progress": progress, **options}
     kwargs = common.pop("env_kwargs", None)
-    rows = []
     for name, agent in zip(_names(agents, loaded), loaded, strict=True):
         if not isinstance(agent, Agent) or agent.seat is None:
             plain = Seat(home.env_id, {**home.env_kwargs, **(kwargs or {})})
             real = evaluate(agent, plain, **common)
             learned = "" if not isinstance(agent, Agent) else "unknown"
-            rows.append(Row(name, learned, real, play=_play(plain, agent)))
+            yield Row(name, learned, real, play=_play(plain, agent))
             continue
         seat = agent.seat.in_reality(home.env_id, kwargs)
         real = evaluate(agent, seat, **common)
         inside = agent.seat.in_dream() if dream else None
         dreamed = None if inside is None else evaluate(agent, inside, **common)
         learned = f"{agent.seat}, {agent.about.get('steps', 0):,} steps"
-        rows.append(Row(name, learned, real, dreamed, _play(agent.seat.in_dream() or seat, agent)))
-    return rows
+        yield Row(name, learned, real, dreamed, _play(agent.seat.in_dream() or seat, agent))
 
 
 def _home(loaded: Sequence[Any], env: str | None) -> Seat:

@@ -18,7 +18,7 @@ def test_dreamer_realist_and_random_on_the_same_episodes(tmp_path):
     options = {"steps": 32, "num_envs": 4, "hyperparameters": SMALL}
     train_agent(spatial_folder(), out=tmp_path / "dreamer", env_kwargs={"horizon": 5}, **options)
     train_agent("WorldSim/PacManFlag-v0", out=tmp_path / "grid", env_kwargs={"observation": "grid"}, **options)
-    rows = compare([tmp_path / "dreamer", "random", tmp_path / "grid"], episodes=12)
+    rows = list(compare([tmp_path / "dreamer", "random", tmp_path / "grid"], episodes=12))
     assert [row.name for row in rows] == ["dreamer", "random", "grid"]
     assert rows[0].dream.lengths.max() <= 5
     assert rows[1].dream is rows[2].dream is None
@@ -27,7 +27,7 @@ def test_dreamer_realist_and_random_on_the_same_episodes(tmp_path):
     assert rows[2].real.env == "WorldSim/PacManFlag-v0"  # with the grid, which it knows
     expected = evaluate("random", "WorldSim/PacManFlag-v0", episodes=12)
     assert rows[1].real.returns.tolist() == expected.returns.tolist()
-    assert compare([tmp_path / "dreamer"], episodes=2, dream=False)[0].dream is None
+    assert next(compare([tmp_path / "dreamer"], episodes=2, dream=False)).dream is None
 
     write(rows, tmp_path / "new" / "scores.json")
     stored = json.loads((tmp_path / "new" / "scores.json").read_text())
@@ -46,13 +46,13 @@ def test_dreamer_realist_and_random_on_the_same_episodes(tmp_path):
 def test_names_that_are_the_same_become_paths(tmp_path):
     for place in (tmp_path / "a" / "agent", tmp_path / "b" / "agent"):
         train_agent("CartPole-v1", steps=32, out=place, num_envs=4, hyperparameters=SMALL)
-    rows = compare([tmp_path / "a" / "agent", tmp_path / "b" / "agent", "random"], episodes=2)
+    rows = list(compare([tmp_path / "a" / "agent", tmp_path / "b" / "agent", "random"], episodes=2))
     assert [row.name for row in rows] == [str(tmp_path / "a" / "agent"), str(tmp_path / "b" / "agent"), "random"]
     assert rows[0].play == f"worldsim play CartPole-v1 --agent {tmp_path / 'a' / 'agent' / 'agent.zip'}"
-    assert compare([tmp_path / "a" / "agent"], episodes=1)[0].name == "agent"
+    assert next(compare([tmp_path / "a" / "agent"], episodes=1)).name == "agent"
 
 
 def test_nobody_knows_where():
     with pytest.raises(BadInput, match="give the environment"):
-        compare(["random", "noop"], episodes=1)
-    assert compare(["random", "noop"], "CartPole-v1", episodes=3)[1].real.env == "CartPole-v1"
+        next(compare(["random", "noop"], episodes=1))
+    assert list(compare(["random", "noop"], "CartPole-v1", episodes=3))[1].real.env == "CartPole-v1"

@@ -13,6 +13,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.worlds import spatial_folder
+from worldsim.agents import policy
 from worldsim.agents.training import train_agent
 from worldsim.cli import main
 
@@ -37,6 +38,19 @@ def test_from_the_dream_to_the_table(shell, tmp_path, monkeypatch, capsys):
     assert stored[0]["real"]["n"] == stored[0]["dream"]["n"] == 8
     assert main(["evaluate", "random", "--env", "CartPole-v1", "--episodes", "4", "--json", "--against"]) == 0
     assert json.loads(capsys.readouterr().out) == json.loads((tmp_path / "evaluation.json").read_text())
+
+
+def test_ctrl_c_keeps_the_agents_that_are_scored(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+
+    def interrupted(self, observations):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(policy.Noop, "act", interrupted)
+    words = ["evaluate", "random", "--env", "CartPole-v1", "--episodes", "4", "--against", "noop"]
+    assert main(words) == 130
+    assert "stopped; 1 of 2 agents are scored, in evaluation.json" in capsys.readouterr().err
+    assert [row["agent"] for row in json.loads((tmp_path / "evaluation.json").read_text())] == ["random"]
 
 
 @pytest.mark.parametrize(

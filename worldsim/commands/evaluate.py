@@ -48,25 +48,34 @@ class Evaluate:
         """Evaluate, print the table and say where the numbers are."""
         from rich.console import Console
 
-        from worldsim.agents.comparison import compare, table, write
+        from worldsim.agents.comparison import Row, compare, table, write
         from worldsim.commands.record import parse_kwargs
+        from worldsim.errors import Stopped
 
         names = list(dict.fromkeys([self.agent, *self.against]))
-        rows = compare(
-            names,
-            self.env,
-            self.episodes,
-            self.seed,
-            self.dream,
-            progress=True,
-            num_envs=self.num_envs,
-            deterministic=self.deterministic,
-            max_episode_steps=self.max_episode_steps,
-            env_kwargs=parse_kwargs(self.env_kwargs),
-            device=self.device,
-        )
         folder = Path(self.agent)
         out = self.out or (folder if folder.is_dir() else Path()) / "evaluation.json"
+        rows: list[Row] = []
+        try:
+            for row in compare(
+                names,
+                self.env,
+                self.episodes,
+                self.seed,
+                self.dream,
+                progress=True,
+                num_envs=self.num_envs,
+                deterministic=self.deterministic,
+                max_episode_steps=self.max_episode_steps,
+                env_kwargs=parse_kwargs(self.env_kwargs),
+                device=self.device,
+            ):
+                rows.append(row)
+        except KeyboardInterrupt:
+            if not rows:
+                raise Stopped("stopped before the first agent was scored; nothing was written") from None
+            write(rows, out)
+            raise Stopped(f"stopped; {len(rows)} of {len(names)} agents are scored, in {out}") from None
         write(rows, out)
         if self.json:
             print(out.read_text(encoding="utf-8"), end="")
