@@ -19,7 +19,88 @@ Info = dict[str, Any]
 
 
 class PacManEnv(gym.Env[Bytes, np.int64]):
-    """One game."""
+    """Pac-Man on a random board that the player sees through a window around himself.
+
+    ## Description
+
+    Every episode has a new maze of 14 x 14 cells, its border of walls included: connected, without dead ends, with
+    corridors one cell wide. The player and the ghosts move by whole cells. The player sees 7 x 7 cells with himself
+    in the middle; what lies outside the board is black. Three tasks share these rules:
+
+    - `WorldSim/PacMan-v0` (`task="arcade"`): the rules of the arcade game on a smaller board, with one life.
+    - `WorldSim/PacManFlag-v0` (`task="flag"`): the task of GameGAN's Table 1 (Kim et al. 2020, arXiv:2005.12126):
+      eat, reach the flag, stay away from the ghosts, within 40 steps. The published text leaves the share of food,
+      the ghosts' pace and the distances open; they were set here so that a random player scores about what the
+      paper reports for its own, -0.2.
+    - `WorldSim/PacManMaze-v0` (`task="maze"`): walls only, to test whether a world that is left and entered again
+      is still the same.
+
+    In one step the player moves first. A ghost on the cell where he arrives catches him, or is eaten; otherwise he
+    eats what lies there. Then the ghosts move, and may catch him or be eaten. A player who walks into a ghost is
+    caught, so they cannot swap cells.
+
+    Arcade ghosts go, cell by cell, where the bird's-eye distance to their target is least, without turning back.
+    Blinky's target is the player, Pinky's the cell 2 ahead of him, Inky's the point as far beyond the cell 1 ahead
+    of him as Blinky is before it, Clyde's the player from more than 4 cells away and his own corner from nearer.
+    Phases change with turning back: scatter to the own corner for 20 steps, chase 60, scatter 20, chase 60,
+    scatter 15, chase 60, scatter 15, then chase. Ghosts rest on every 8th step. A power pellet frightens them for
+    30 steps (in the last 8 they turn pale): they turn back, wander, and move on every 2nd step; meanwhile the phases
+    stand still. An eaten ghost is a pair of eyes until it is back in its corner.
+
+    Ghosts of the flag task move 1 cell in every step: with probability 0.6 to the cell nearest to the player,
+    otherwise at random without turning back.
+
+    ## Action Space
+
+    `Discrete(5)`: 0 stay, 1 left, 2 right, 3 up, 4 down. A move into a wall is a stay.
+
+    ## Observation Space
+
+    - `observation="pixels"`: `Box(0, 255, (84, 84, 3), uint8)`, 12 x 12 pixels a cell.
+    - `observation="grid"`: `Box(0, 1, (7, 7, 22), uint8)`, the same content in symbols: what
+      `worldsim.envs.pacman.tiles.PLANES` names, 1 where it is true of the cell. A player or ghost hides what lies
+      under it, as in the picture.
+
+    `info` holds `score`, the sum of rewards, and `outcome` (0 running, 1 caught, 2 flag, 3 late, 4 cleared).
+    `state` is the whole truth, and `set_state` goes on from any such truth.
+
+    ## Rewards
+
+    | | arcade | flag | maze |
+    |---|---|---|---|
+    | food | 10 | 0.5 | |
+    | power pellet | 50 | 0.5 | |
+    | 1st to 4th ghost eaten after one pellet | 200, 400, 800, 1600 | 0 | |
+    | flag | | 1 | |
+    | caught | 0 | -1 | |
+    | 40th step | | -1 | |
+
+    ## Starting State
+
+    Arcade: food on every free cell, 4 power pellets, one in each quarter, 4 ghosts in the corners, the player on one of the
+    4 x 4 cells in the middle. Flag: food on half of the free cells, no pellets, the flag 4 to 24 steps from the player,
+    3 ghosts at least 5 steps from him. Maze: the player.
+
+    ## Episode End
+
+    Terminated: caught; flag reached; the 40th step of the flag task, which is part of the task and therefore no
+    truncation; all food and pellets eaten in the arcade task. Truncated: after 500 steps of `WorldSim/PacMan-v0`, or
+    200 of `WorldSim/PacManMaze-v0`.
+
+    Args:
+        task: "arcade", "flag" or "maze".
+        observation: "pixels" or "grid".
+        view: cells along a side of the window; an odd number.
+        board: cells along a side of the board, 8 to 40.
+        ghosts: 0 to 4; None takes the task's own number.
+        pellets: power pellets, 0 to 4; None takes the task's own number.
+        skin: "arcade", or "plain" for one flat colour a thing.
+        render_mode: "rgb_array" or None.
+
+    ## Version History
+
+    - v0: first version.
+    """
 
     metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 8}
 
@@ -87,7 +168,15 @@ class PacManEnv(gym.Env[Bytes, np.int64]):
 
 
 class PacManVectorEnv(VectorEnv[Bytes, Ints, Any]):
-    """B games in one call; a row that ends begins anew in the same step."""
+    """B games of `PacManEnv` in one call; a row that ends begins anew in the same step (SAME_STEP).
+
+    Row i of `reset(seed=s)` is bit for bit the single environment reset with seed s + i, whatever the other rows do.
+    Takes the arguments of `PacManEnv`, and:
+
+    Args:
+        num_envs: B.
+        max_episode_steps: where a row is truncated; None never.
+    """
 
     metadata: dict[str, Any] = {
         **PacManEnv.metadata,

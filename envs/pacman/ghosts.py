@@ -64,7 +64,7 @@ def moves(state: PacManState, task: Task, keys: Keys) -> Ints:
     games = np.arange(len(state))[:, None, None]
     around = state.ghosts[:, :, None] + MOVES[TIE_ORDER]  # (B, G, 4, 2)
     free = ~state.walls[games, around[..., 0], around[..., 1]]  # (B, G, 4)
-    onward = free & (TIE_ORDER != OPPOSITE[state.ghost_headings][..., None])
+    onward = free & (OPPOSITE[state.ghost_headings][..., None] != TIE_ORDER)
     onward = np.where(onward.any(-1, keepdims=True), onward, free)
     wander = (bits(keys, _WANDER, state.ghosts.shape[1])[..., None] >> _SHIFTS & np.uint64(0xFFFF)).astype(np.int64)
     frightened = state.ghost_modes == Mode.FRIGHTENED

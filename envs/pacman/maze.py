@@ -100,7 +100,7 @@ def _neighbours(rooms: int) -> tuple[Ints, Bools]:
     """(V, 4) int64 room beyond each door (left, right, up, down), and (V, 4) bool whether there is one."""
     places = np.stack(np.unravel_index(np.arange(rooms * rooms), (rooms, rooms)), -1)  # (V, 2)
     beyond = places[:, None] + MOVES[1:]  # (V, 4, 2)
-    exists = ((beyond >= 0) & (beyond < rooms)).all(-1)
+    exists = np.all((beyond >= 0) & (beyond < rooms), axis=-1)
     return np.where(exists, beyond[..., 0] * rooms + beyond[..., 1], 0), exists
 
 

@@ -56,6 +56,6 @@ def _block(picture: Bytes, colour: tuple[int, int, int], turn: int | None = None
 def _wall(picture: Bytes, mask: int) -> None:
     """A full cell with a thin light edge on the sides where the wall ends."""
     picture[:] = _WALL
-    for bit, side in enumerate((np.s_[:, 0], np.s_[:, 11], np.s_[0], np.s_[11])):
+    for bit, side in enumerate((picture[:, 0], picture[:, 11], picture[0], picture[11])):
         if not mask >> bit & 1:
-            picture[side] = (120, 132, 150)
+            side[:] = (120, 132, 150)

@@ -217,4 +217,3 @@ def _open_heading(keys: Keys, cells: Ints, walls: Bools, purpose: int) -> Ints:
     free = ~walls[games, around[..., 0], around[..., 1]]  # (B, N, 4)
     score = bits(keys, purpose, cells.shape[1] * 4) >> np.uint64(1)
     return 1 + (score.reshape(free.shape) * free).argmax(-1)
-

@@ -7,7 +7,6 @@ finaliser of SplitMix64 (Steele, Lea & Flood 2014, "Fast splittable pseudorandom
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from worldsim.envs.pacman.types import Floats, Ints, Keys
 
@@ -47,9 +46,9 @@ def bits(keys: Keys, purpose: int, count: int) -> Keys:
     return mix(keys[:, None] + lanes)
 
 
-def uniforms(keys: Keys, purpose: int, count: int) -> NDArray[np.float64]:
+def uniforms(keys: Keys, purpose: int, count: int) -> Floats:
     """(B, count) float64 in [0, 1)."""
-    return (bits(keys, purpose, count) >> np.uint64(11)) * 2.0**-53
+    return (bits(keys, purpose, count) >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
 def integers(keys: Keys, purpose: int, bound: int) -> Ints:
