@@ -53,7 +53,8 @@ class DreamVectorEnv(gym.vector.VectorEnv[Any, Any, Any]):
         num_envs: rows.
         model: a bundled name, a world folder, ``hf:owner/name``, or a loaded `worldsim.World`.
         temperature: of sampling, 1 is as learned.
-        horizon: steps after which an episode is truncated; None, or ``max_episode_steps``, whichever is given.
+        horizon: steps after which an episode is truncated; None leaves it to ``max_episode_steps``, then to the world
+            (``provenance["horizon"]``), which may set none.
         observation: ``"features"`` or ``"pixels"``.
         device: where the model runs.
         max_episode_steps: what `gymnasium.make_vec` passes; the same as ``horizon``.
@@ -82,7 +83,8 @@ class DreamVectorEnv(gym.vector.VectorEnv[Any, Any, Any]):
         self.world = open_world(model, device)
         self.dream = Dream(self.world, num_envs, temperature, device)
         self.num_envs, self.observation, self.render_mode = num_envs, observation, render_mode
-        self.horizon = horizon if horizon is not None else max_episode_steps
+        given = horizon if horizon is not None else max_episode_steps
+        self.horizon = given if given is not None else self.world.provenance.get("horizon")
         self.metadata = {**self.metadata, "render_fps": int(self.world.provenance.get("render_fps", 8))}
         shape = tuple(self.world.model.config.frame_shape)
         pixels = Box(0, 255, shape, np.uint8)

@@ -58,6 +58,7 @@ class Args:
 
 
 ENVS = {"flag": "WorldSim/PacManFlag-v0", "arcade": "WorldSim/PacMan-v0"}
+HORIZONS = {"flag": 60, "arcade": 500}  # steps after which a dream is cut off; flag games end by themselves at 40
 NAMES = {("flag", "spatial"): "pacman-spatial", ("flag", "vm"): "pacman-vm", ("arcade", "spatial"): "pacman-arcade"}
 
 
@@ -88,7 +89,11 @@ def train(args: Args, kind: str) -> World | None:
         trainer = TrainVisionMemory(**common, vision_steps=args.vision_steps, memory_steps=args.memory_steps)
     world = trainer.train()
     if world is not None:
-        world.provenance |= {"player_steps": args.player_steps, "real_frames": args.player_steps + args.frames}
+        world.provenance |= {
+            "horizon": HORIZONS[args.task],
+            "player_steps": args.player_steps,
+            "real_frames": args.player_steps + args.frames,
+        }
         world.save(out)
     return world
 
