@@ -91,20 +91,41 @@ def test_prepared_weights_follow_the_parameters() -> None:
         assert torch.equal(twin.step(x, h, c)[0], before)
 
 
+class Doubled(Prepared):
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight, self.calls = nn.Parameter(torch.ones(2)), 0
+
+    def make(self) -> torch.Tensor:
+        self.calls += 1
+        return 2 * self.weight
+
+    def forward(self) -> torch.Tensor:
+        return self.prepared("doubled", [self.weight], self.make)
+
+
 def test_prepared_is_made_once() -> None:
-    weight, calls = nn.Parameter(torch.ones(2)), []
-    prepared: Prepared[float] = Prepared()
-
-    def make() -> float:
-        calls.append(1)
-        return float(weight.detach().sum())
-
+    module = Doubled()
     with torch.inference_mode():
-        assert prepared([weight], make) == prepared([weight], make) == 2
-    assert len(calls) == 1
+        assert module().tolist() == module().tolist() == [2, 2]
+    assert module.calls == 1
     with torch.no_grad():
-        weight.add_(1)
-        assert prepared([weight], make) == 4
-    prepared([weight], make)
-    prepared([weight], make)
-    assert len(calls) == 4  # with gradients nothing is kept
+        module.weight.add_(1)
+        assert module().tolist() == [4, 4]
+    module().sum().backward()
+    module().sum().backward()
+    assert module.calls == 4  # with gradients nothing is kept
+    assert module.weight.grad is not None
+    assert module.weight.grad.tolist() == [4, 4]
+
+
+def test_a_fused_optimizer_is_noticed() -> None:
+    module = nn.Sequential(Doubled())
+    optimizer = torch.optim.AdamW(module.parameters(), lr=0.5, fused=True)
+    for _ in range(3):
+        module[0]().sum().backward()
+        optimizer.step()
+        module.eval()
+        with torch.no_grad():
+            assert torch.equal(module[0](), 2 * module[0].weight)
+        module.train()

@@ -2,33 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Generic, TypeVar
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, Self, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 T = TypeVar("T")
 
 
-class Prepared(Generic[T]):
-    """A value computed from parameters, made again whenever one of them moved or was written to.
+class Prepared(nn.Module):
+    """A module that keeps values computed from its parameters while it runs without gradients.
 
-    With gradients on it is made at every call, so that they flow to the parameters. Parameters that were created in
-    inference mode carry no version, so writing into them in place goes unseen.
+    A value is made again when a parameter moved or was written to, and after each `train` or `eval`: a fused optimizer
+    writes without leaving a trace. With gradients on nothing is kept, so that they flow to the parameters.
     """
 
     def __init__(self) -> None:
-        self._key: list[int] = []
-        self._value: T | None = None
+        super().__init__()
+        self._kept: dict[Hashable, tuple[list[int], Any]] = {}
 
-    def __call__(self, parameters: Sequence[Tensor], make: Callable[[], T]) -> T:
+    def prepared(self, name: Hashable, parameters: Sequence[Tensor], make: Callable[[], T]) -> T:
         """What ``make()`` gives for the present content of ``parameters``."""
         if torch.is_grad_enabled():
             return make()
+        kept = self._kept.get(name)
         if torch.compiler.is_compiling():
-            return make() if self._value is None else self._value
-        key = [n for p in parameters for n in (p.data_ptr(), 0 if p.is_inference() else p._version)]
-        if self._value is None or key != self._key:
-            self._value, self._key = make(), key
-        return self._value
+            return make() if kept is None else kept[1]
+        state = [n for p in parameters for n in (p.data_ptr(), 0 if p.is_inference() else p._version)]
+        if kept is None or kept[0] != state:
+            kept = self._kept[name] = (state, make())
+        return kept[1]
+
+    def train(self, mode: bool = True) -> Self:
+        """As in `torch.nn.Module`; what was kept is forgotten."""
+        self._kept.clear()
+        return super().train(mode)

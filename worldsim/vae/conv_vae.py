@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
 from typing import NamedTuple, cast
 
@@ -48,7 +47,7 @@ class Folded(NamedTuple):
     convolutions: list[tuple[Tensor, Tensor]]  # (4 C_out, C_in, 3, 3), (4 C_out,)
 
 
-class ConvVAE(nn.Module):
+class ConvVAE(Prepared):
     """Convolutional VAE (Ha & Schmidhuber 2018, "World Models", arXiv:1803.10122, appendix A.1).
 
     ``q(z | x) = N(mu(x), exp(logvar(x)))`` from four convolutions, ``x' = sigmoid(D(z))`` from four transposed ones;
@@ -80,7 +79,6 @@ class ConvVAE(nn.Module):
             width = channels
         self.deconvolutions = nn.ModuleList(layers)
         glorot(self)
-        self._folded: dict[torch.dtype, Prepared[Folded]] = defaultdict(Prepared)
 
     def encode(self, x: Tensor) -> Posterior:
         """The posterior of each picture."""
@@ -97,7 +95,7 @@ class ConvVAE(nn.Module):
         """`decode` before the sigmoid, float32."""
         if torch.is_grad_enabled():
             return self._decode_trainable(z)
-        folded = self._folded[dtype](list(self.parameters()), lambda: self._fold(dtype))
+        folded = self.prepared(dtype, self._decoder_parameters(), lambda: self._fold(dtype))
         x = torch.addmm(folded.bias, z.to(dtype), folded.weight).relu_()
         upward = self._upward()
         x = x.view(len(z), 5, 5, -1).permute(0, 3, 1, 2)  # channels last in memory
@@ -108,6 +106,9 @@ class ConvVAE(nn.Module):
             if layer is not upward[-1]:
                 x = x.relu_()
         return x.float()
+
+    def _decoder_parameters(self) -> list[Tensor]:
+        return [*self.spread.parameters(), *self.deconvolutions.parameters()]
 
     def _upward(self) -> list[nn.ConvTranspose2d]:
         return cast(list[nn.ConvTranspose2d], list(self.deconvolutions))

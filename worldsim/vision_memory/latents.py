@@ -33,11 +33,13 @@ class LatentBatch(NamedTuple):
 
 
 @torch.inference_mode()
-def encode(vision: ConvVAE, recording: Recording, path: Path) -> NDArray[np.float16]:
+def encode(
+    vision: ConvVAE, recording: Recording, path: Path, dtype: torch.dtype = torch.float32
+) -> NDArray[np.float16]:
     """Mean and log-variance of every frame, episode after episode: (frames, 2, Z) float16, mapped from ``path``.
 
     As in the released code both are kept, so that z can be drawn anew each time. Frames are read one episode at a
-    time; the file is written under another name and renamed when it is whole.
+    time; the file is written under another name and renamed when it is whole. ``dtype`` is that of the convolutions.
     """
     device = next(vision.parameters()).device
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -47,10 +49,10 @@ def encode(vision: ConvVAE, recording: Recording, path: Path) -> NDArray[np.floa
     done = 0
     for episode in recording.episodes():
         for part in np.array_split(episode.frames, -(-len(episode.frames) // _AT_ONCE)):
-            posterior = vision.encode(to_unit(shrink(torch.from_numpy(part).to(device))))
-            # float16 ends at 65,504; a log-variance of -30 is as good as none.
-            both = torch.stack([posterior.mu, posterior.logvar.clamp(min=-30)], 1)
-            out[done : done + len(part)] = both.cpu().numpy()
+            seen = to_unit(shrink(torch.from_numpy(part).to(device)))
+            with torch.autocast(device.type, torch.bfloat16, enabled=dtype == torch.bfloat16):
+                posterior = vision.encode(seen)
+            out[done : done + len(part)] = torch.stack(posterior, 1).half().cpu().numpy()
             done += len(part)
     out.flush()
     del out

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -38,7 +37,7 @@ class Prediction(NamedTuple):
     done: Tensor | None  # (...,) logit
 
 
-class MDNRNN(nn.Module):
+class MDNRNN(Prepared):
     """Mixture density network on an LSTM (Ha & Schmidhuber 2018, arXiv:1803.10122, section 2.2 and appendix A.2).
 
     ``h', c' = LSTM([z, a], h, c)``; ``P(z' | h')`` = for each dimension of z its own mixture of K Gaussians, whose
@@ -71,7 +70,6 @@ class MDNRNN(nn.Module):
         if extra:
             order = torch.cat([order, torch.zeros(1, dtype=order.dtype)])
         self.register_buffer("order", order, persistent=False)
-        self._sorted: dict[torch.dtype, Prepared[tuple[Tensor, Tensor]]] = defaultdict(Prepared)
 
     def forward(self, z: Tensor, action: Tensor, first: Tensor | None = None) -> Tensor:
         """All steps of a sequence from a zero state: h after each."""
@@ -92,7 +90,7 @@ class MDNRNN(nn.Module):
 
     def predict(self, h: Tensor, dtype: torch.dtype = torch.float32) -> Prediction:
         """The distribution of what follows a memory."""
-        weight, bias = self._sorted[dtype]((self.head.weight, self.head.bias), lambda: self._sort(dtype))
+        weight, bias = self.prepared(dtype, (self.head.weight, self.head.bias), lambda: self._sort(dtype))
         raw = torch.addmm(bias, h.flatten(0, -2).to(dtype), weight).float()
         split, shape = 3 * self.config.latent * self.config.mixtures, h.shape[:-1]
         parts = raw[:, :split].view(*shape, 3, self.config.mixtures, self.config.latent).unbind(-3)

@@ -200,9 +200,12 @@ class TrainVisionMemory:
         """The encoded recording, from ``out/latents`` if this V has encoded this recording before."""
         digest = hashlib.blake2b(repr((recording.num_frames, recording.lengths.tolist())).encode(), digest_size=8)
         for parameter in vision.parameters():
-            digest.update(parameter.detach().cpu().numpy())
+            digest.update(parameter.detach().cpu().numpy().tobytes())
         path = self.out / "latents" / f"{digest.hexdigest()}.npy"
-        return np.load(path, mmap_mode="r") if path.is_file() else encode(vision, recording, path)
+        if path.is_file():
+            return np.load(path, mmap_mode="r")
+        dtype = torch.bfloat16 if self.precision == "bf16-mixed" else torch.float32
+        return encode(vision, recording, path, dtype)
 
     def _fit_config(self, steps: int) -> FitConfig:
         return FitConfig(
