@@ -23,8 +23,6 @@ class TransitionConfig:
     """Numbers per cell that the LSTM, the gate and the agent read."""
     hidden: int = 256
     """H, width of the LSTM: what the present picture does not show (time, what lies under a ghost)."""
-    counted: int = 32
-    """Numbers that say how often each code is in the picture: whether a ghost is on screen at all."""
     gated: int = 96
     """Channels of the gated convolution."""
     channels: int = 64
@@ -38,14 +36,14 @@ class TransitionConfig:
 class Transition(nn.Module):
     """``p(x', reward, end | x, a, h)`` over grids of codes x, and the LSTM state h that carries what x does not show.
 
-    ``s = [S x, count(x)]``; ``h' = LSTM([s, a, clock], h)``; ``g = MLP([s, a, h'])``;
+    ``s = [S x, present(x)]``; ``h' = LSTM([s, a, clock], h)``; ``g = MLP([s, a, h'])``;
     ``f = relu(W (sigmoid(g_1) * conv3x3(E x)) + g_2 + position)``, ``f = relu(f + conv3x3(f))``;
-    ``p(x'_i) = softmax(V relu(f_i + N [x'_j : j near i, drawn before i] + C count(x'_j : drawn before i)))``.
+    ``p(x'_i) = softmax(V relu(f_i + N [x'_j : j near i, drawn before i] + P present(x'_j : drawn before i)))``.
 
     Cells are drawn in five passes, cell (r, c) in pass ``(r + 2 c) mod 5``: a cell and its four neighbours all fall
     into different passes, and so do the cells that a mover at one place can move to. Each pass sees what the earlier
-    ones drew within two steps, and how often each code was drawn anywhere, so a ghost that was drawn to the left is
-    not drawn again to the right: it neither multiplies nor fades. The likelihood is exact (a chain rule over the
+    ones drew within two steps, and which codes they drew anywhere, so a ghost that was drawn to the left is not drawn
+    again to the right or at the edge: it neither multiplies nor fades. The likelihood is exact (a chain rule over the
     passes), and training needs one pass.
 
     Source: ours. The gate by the action follows the idea of GameGAN's ``h * H(a, z)`` (arXiv:2005.12126, section 3.1);
@@ -65,8 +63,7 @@ class Transition(nn.Module):
         cells, width = rows * cols, config.channels
         self.embed = nn.Embedding(codes, config.embedding)
         self.summarise = nn.Linear(config.embedding, config.summary)
-        self.count = nn.Embedding(codes, config.counted)
-        seen = cells * config.summary + config.counted + action_size
+        seen = cells * config.summary + codes + action_size
         self.lstm = nn.LSTM(seen + (_CLOCK if config.clock else 0), config.hidden, batch_first=True)
         self.gate = nn.Sequential(nn.Linear(seen + config.hidden, 128), nn.ReLU(), nn.Linear(128, config.gated + width))
         self.local = nn.Conv2d(config.embedding, config.gated, 3, padding=1)
@@ -75,7 +72,7 @@ class Transition(nn.Module):
         self.residual = nn.Conv2d(width, width, 3, padding=1)
         self.near_embed = nn.Embedding(codes + 2, 16)  # the two more: not drawn yet, outside the grid
         self.near_mix = nn.Linear(len(_NEAR) * 16, width)
-        self.drawn_mix = nn.Linear(16, width, bias=False)
+        self.drawn_mix = nn.Linear(codes, width, bias=False)
         self.logits = nn.Linear(width, codes)
         order, near = _passes(rows, cols)
         self.register_buffer("order", order, persistent=False)
@@ -88,8 +85,9 @@ class Transition(nn.Module):
         return torch.tanh(self.summarise(self.embed(codes.flatten(1)))).flatten(1)
 
     def seen(self, codes: Tensor, summary: Tensor, action: Tensor) -> Tensor:
-        """What gate and LSTM read: the summary, how often each code occurs, the action: (n, seen)."""
-        return torch.cat([summary, self.count(codes.flatten(1)).mean(1) * 7, action], -1)
+        """What gate and LSTM read: the summary, which codes occur at all, the action: (n, seen)."""
+        present = summary.new_zeros(len(codes), self.codes).scatter_(1, codes.flatten(1), 1.0)
+        return torch.cat([summary, present, action], -1)
 
     def clock(self, age: Tensor) -> Tensor:
         """Step counts (...,) as sines and cosines (..., 8)."""
@@ -103,9 +101,11 @@ class Transition(nn.Module):
 
     def step(self, remembered: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
         """One step of the LSTM: (n, seen), (n, H), (n, H) -> h, c."""
-        m = self.lstm
-        h, c = torch.lstm_cell(remembered, (h, c), m.weight_ih_l0, m.weight_hh_l0, m.bias_ih_l0, m.bias_hh_l0)
-        return h, c
+        m = self.lstm  # torch.lstm_cell is the same sum, but does not compile
+        gates = F.linear(remembered, m.weight_ih_l0, m.bias_ih_l0) + F.linear(h, m.weight_hh_l0, m.bias_hh_l0)
+        i, f, g, o = gates.float().chunk(4, 1)
+        c = torch.addcmul(f.sigmoid() * c, i.sigmoid(), g.tanh())
+        return o.sigmoid() * c.tanh(), c
 
     def read(self, codes: Tensor, seen: Tensor, h: Tensor) -> Tensor:
         """All about the next picture that does not depend on what is drawn of it: (n, R*C, channels)."""
@@ -123,7 +123,7 @@ class Transition(nn.Module):
             cells: (n, m, channels), from `read`.
             known: (n, R*C + 2, 16), embeddings of the cells drawn so far, "not drawn yet" and "outside".
             near: (m, 12), where each cell looks.
-            drawn: (n, m or 1, 16), sum of the embeddings of all cells drawn in earlier passes.
+            drawn: (n, m or 1, K), 1 for each code that was drawn in an earlier pass, else 0.
 
         Returns:
             (n, m, K).
@@ -144,7 +144,8 @@ class Transition(nn.Module):
         """Teacher forcing: logits of every cell given the cells of ``after`` (n, R, C) drawn before it."""
         known = self.near_embed(self.known(after, len(after)))
         earlier = (self.order[:, None] < torch.arange(_GROUPS, device=after.device)).to(known.dtype)  # (R*C, 5)
-        drawn = torch.einsum("nce,cg->nge", known[:, :-2], earlier)  # sums before each pass
+        one_hot = F.one_hot(after.flatten(1), self.codes).to(known.dtype)
+        drawn = torch.einsum("nck,cg->ngk", one_hot, earlier).clamp(max=1)  # codes drawn before each pass
         return self.draw_logits(cells, known, self.near, drawn[:, self.order])
 
     def draw(self, cells: Tensor, uniform: Tensor, temperature: Tensor) -> Tensor:
@@ -152,15 +153,15 @@ class Transition(nn.Module):
         batch = len(uniform)
         known = self.known(None, batch)
         embedded = self.near_embed(known)
-        drawn = embedded.new_zeros(batch, 1, embedded.shape[2])
+        drawn = embedded.new_zeros(batch, self.codes)
         for group in self.by_pass.split(self.pass_sizes):
-            logits = self.draw_logits(cells[:, group], embedded, self.near[group], drawn).float()
+            logits = self.draw_logits(cells[:, group], embedded, self.near[group], drawn[:, None]).float()
             total = (logits / temperature[:, None, None]).softmax(-1).cumsum(-1)
             pick = (uniform[:, group, None] * total[..., -1:] >= total).sum(-1).clamp(max=self.codes - 1)
             known[:, group] = pick
             embedded[:, group] = self.near_embed(pick)
-            drawn = drawn + embedded[:, group].sum(1, keepdim=True)
-        return known[:, :-2].reshape(batch, self.rows, self.cols)
+            drawn = drawn.scatter(1, pick, 1.0)
+        return known[:, :-2].contiguous().view(batch, self.rows, self.cols)
 
 
 def _passes(rows: int, cols: int) -> tuple[Tensor, Tensor]:

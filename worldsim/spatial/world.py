@@ -61,7 +61,7 @@ class SpatialWorld(nn.Module):
         self.transition = Transition(sizes, config.vision.codes, self.rows, self.cols, actions)
         picture = self.rows * self.cols * sizes.summary
         self.outcome = OutcomeHead(
-            2 * picture + sizes.counted + actions + sizes.hidden, sizes.outcome_hidden, config.outcomes
+            2 * picture + config.vision.codes + actions + sizes.hidden, sizes.outcome_hidden, config.outcomes
         )
         side, channels = config.vision.patch, config.frame_shape[2]
         self.register_buffer("tiles", torch.zeros(config.vision.codes, side, side, channels, dtype=torch.uint8))
