@@ -34,8 +34,8 @@ class Settings:
     """Updates of V."""
     vision_batch: int = 100
     """Frames in one (released code)."""
-    vision_learning_rate: float = 1e-3
-    """Adam's for V (released code: 1e-4, for 1,000,000 updates)."""
+    vision_learning_rate: float = 3e-4
+    """Adam's for V (released code: 1e-4, for 1,000,000 updates); at 1e-3 V of a dark game stays black."""
     vision_schedule: Schedule = "cosine"
     """Released code: constant."""
     kl_tolerance: float = 0.5

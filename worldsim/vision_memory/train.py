@@ -177,6 +177,8 @@ class TrainVisionMemory:
             self._fit_config(settings.vision_steps),
             learning_rate=settings.vision_learning_rate,
             schedule=settings.vision_schedule,
+            # At once at full rate, V first learns that most pixels are black, and the sigmoid holds it there.
+            warmup=min(100, settings.vision_steps // 10),
         )
         return fit(objective, pictures, config, self.out, "vision")
 
