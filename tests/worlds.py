@@ -37,7 +37,7 @@ def spatial_model(recording: Recording) -> SpatialWorld:
                 to_json(recording.action_space),
                 len(table.reward),
                 PatchVQConfig(codes=24, hidden=16),
-                TransitionConfig(embedding=8, hidden=16, gated=12, channels=12, outcome_hidden=8),
+                TransitionConfig(embedding=8, hidden=16, gated=12, channels=12, drawn=16, outcome_hidden=8),
             )
         )
     model.outcome.set_table(table)

@@ -9,7 +9,7 @@ import torch
 
 from worldsim.spatial.transition import Transition, TransitionConfig
 
-SMALL = TransitionConfig(embedding=8, summary=4, hidden=16, gated=12, channels=12)
+SMALL = TransitionConfig(embedding=8, summary=4, hidden=16, gated=12, channels=12, drawn=24)
 
 
 def made(codes: int = 5, rows: int = 7, cols: int = 7) -> Transition:

@@ -29,6 +29,8 @@ class TransitionConfig:
     """Channels after it."""
     outcome_hidden: int = 128
     """Width of the outcome head."""
+    drawn: int = 160
+    """Hidden units that weigh what a cell expects against what was drawn before it."""
     clock: bool = True
     """Whether the LSTM is told how many steps the stream is old; only for worlds trained from the first frame on."""
 
@@ -38,7 +40,8 @@ class Transition(nn.Module):
 
     ``s = [S x, present(x)]``; ``h' = LSTM([s, a, clock], h)``; ``g = MLP([s, a, h'])``;
     ``f = relu(W (sigmoid(g_1) * conv3x3(E x)) + g_2 + position)``, ``f = relu(f + conv3x3(f))``;
-    ``p(x'_i) = softmax(V relu(f_i + N [x'_j : j near i, drawn before i] + P present(x'_j : drawn before i)))``.
+    ``p(x'_i) = softmax(U f_i + V relu(F f_i + N near_i + P present_i))``, where near_i are the codes already drawn
+    within two steps of i, and present_i says which codes were drawn anywhere.
 
     Cells are drawn in five passes, cell (r, c) in pass ``(r + 2 c) mod 5``: a cell and its four neighbours all fall
     into different passes, and so do the cells that a mover at one place can move to. Each pass sees what the earlier
@@ -71,9 +74,10 @@ class Transition(nn.Module):
         self.position = nn.Parameter(torch.zeros(width, rows, cols))
         self.residual = nn.Conv2d(width, width, 3, padding=1)
         self.near_embed = nn.Embedding(codes + 2, 16)  # the two more: not drawn yet, outside the grid
-        self.near_mix = nn.Linear(len(_NEAR) * 16, width)
-        self.drawn_mix = nn.Linear(codes, width, bias=False)
-        self.logits = nn.Linear(width, codes)
+        self.cell_mix = nn.Linear(width, config.drawn)
+        self.near_mix = nn.Linear(len(_NEAR) * 16, config.drawn, bias=False)
+        self.drawn_mix = nn.Linear(codes, config.drawn, bias=False)
+        self.logits = nn.Linear(width + config.drawn, codes)
         order, near = _passes(rows, cols)
         self.register_buffer("order", order, persistent=False)
         self.register_buffer("near", near, persistent=False)
@@ -129,7 +133,8 @@ class Transition(nn.Module):
             (n, m, K).
         """
         around = known[:, near.flatten()].reshape(len(known), len(near), near.shape[1] * known.shape[2])
-        out: Tensor = self.logits(F.relu(cells + self.near_mix(around) + self.drawn_mix(drawn)))
+        weighed = F.relu(self.cell_mix(cells) + self.near_mix(around) + self.drawn_mix(drawn))
+        out: Tensor = self.logits(torch.cat([cells, weighed], -1))
         return out
 
     def known(self, codes: Tensor | None, batch: int) -> Tensor:
