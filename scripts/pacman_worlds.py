@@ -11,7 +11,6 @@ goes on where it was stopped. ``--install`` copies the worlds into the package.
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -104,11 +103,9 @@ def main(args: Args) -> None:
     for kind in args.worlds:
         world = train(args, kind)
         if world is not None and args.install:
-            shutil.copytree(args.out / world.name, bundled_folder(world.name), dirs_exist_ok=True, ignore=KEPT)
+            world.save(bundled_folder(world.name), half=kind == "vm")
             print(f"installed {world.name}: {worldsim.load(world.name).provenance['losses']}")
 
-
-KEPT = shutil.ignore_patterns("*.pt", "*.jsonl", "*.npy", "latents", "tensorboard", "samples", "*.tmp")
 
 if __name__ == "__main__":
     try:

@@ -38,6 +38,17 @@ def test_round_trip_keeps_every_bit(folder: Path, tmp_path: Path) -> None:
     ]
 
 
+def test_half_precision_halves_the_file_and_rounds(folder: Path, tmp_path: Path) -> None:
+    world = worldsim.load(folder)
+    again = worldsim.load(world.save(tmp_path / "half", half=True))
+    sizes = [(place / "model.safetensors").stat().st_size for place in (folder, tmp_path / "half")]
+    assert sizes[1] < 0.7 * sizes[0]  # tiles and tables of integers keep their size
+    for name, value in world.model.state_dict().items():
+        other = again.model.state_dict()[name]
+        assert other.dtype == value.dtype
+        torch.testing.assert_close(other, value, rtol=2**-11, atol=1e-7)
+
+
 def test_card_says_what_the_world_learned(folder: Path) -> None:
     card = (folder / "README.md").read_text()
     assert card.startswith("---\nlibrary_name: worldsim\n")

@@ -44,8 +44,13 @@ class World:
     provenance: dict[str, Any]
     name: str = "world"
 
-    def save(self, folder: str | Path) -> Path:
-        """Write the folder; each file is written whole under another name first."""
+    def save(self, folder: str | Path, half: bool = False) -> Path:
+        """Write the folder; each file is written whole under another name first.
+
+        Args:
+            folder: where to.
+            half: store numbers with 16 bits (half the size; loaded, they are float32 again, rounded to 11 bits).
+        """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         config = {
@@ -55,6 +60,8 @@ class World:
             "provenance": self.provenance,
         }
         tensors = {name: value.detach().cpu().contiguous() for name, value in self.model.state_dict().items()}
+        if half:
+            tensors = {name: value.half() if value.is_floating_point() else value for name, value in tensors.items()}
         save_file(tensors, folder / "model.safetensors.tmp")
         self.openings.save(folder / "openings.h5")
         (folder / "config.json.tmp").write_text(json.dumps(config, indent=2) + "\n")
