@@ -16,7 +16,7 @@ from worldsim.nn.mixture import sample
 from worldsim.noise import uniforms
 from worldsim.protocol import Imagined, State
 from worldsim.space_json import from_json
-from worldsim.vae.conv_vae import ConvVAE, ConvVAEConfig
+from worldsim.vae.conv_vae import ConvVAE, ConvVAEConfig, Posterior
 from worldsim.vae.images import shrink, to_frames, to_unit
 from worldsim.vision_memory.memory import MDNRNN, MemoryConfig
 
@@ -121,7 +121,10 @@ class VisionMemoryWorld(nn.Module):
 
     def _look(self, frame: Tensor, noise: Tensor) -> Tensor:
         _, where, _ = torch.split(noise, self._columns, 1)
-        return self.vision.encode(to_unit(shrink(frame))).sample(where)
+        seen = to_unit(shrink(frame))
+        with torch.autocast(frame.device.type, torch.bfloat16, self._dtype(len(frame)) == torch.bfloat16):
+            mu, logvar = self.vision.encode(seen)
+        return Posterior(mu.float(), logvar.float()).sample(where)
 
     def _remember(self, state: State, action: Tensor) -> tuple[Tensor, Tensor]:
         act = encode_action(self.action_space, action)
