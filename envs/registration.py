@@ -6,6 +6,8 @@ from typing import Any
 
 import gymnasium as gym
 
+from worldsim.bundled import bundled
+
 _PACMAN = "worldsim.envs.pacman.env"
 _DREAM = "worldsim.envs.dream"
 
@@ -18,8 +20,19 @@ REAL: dict[str, dict[str, Any]] = {
 }
 """Real environments: where their classes live, which task they play and where they are cut off."""
 
-DREAMED: dict[str, str | None] = {"WorldSim/Dream-v0": None}
-"""Dreamed environments and the bundled world each one runs (None: the caller names it with ``model=``)."""
+_DREAMS = {
+    "WorldSim/PacManDream-v0": ("pacman-spatial", 60),  # of WorldSim/PacManFlag-v0, which the dream ends itself: a
+    "WorldSim/PacManVMDream-v0": ("pacman-vm", 60),  # cut at 60 is for a dream that misses the 40th step
+    "WorldSim/PacManArcadeDream-v0": ("pacman-arcade", 500),  # of WorldSim/PacMan-v0, as long as that
+}
+"""Ids of bundled worlds, and the steps after which an episode is truncated."""
+
+DREAMED: dict[str, str | None] = {
+    "WorldSim/Dream-v0": None,
+    **{id: world for id, (world, _) in _DREAMS.items() if world in bundled()},
+}
+"""Dreamed environments that this installation has, and the bundled world each one runs (None: the caller names it
+with ``model=``)."""
 
 
 def register_all() -> None:
@@ -39,5 +52,6 @@ def register_all() -> None:
                 id,
                 entry_point=f"{_DREAM}:DreamEnv",
                 vector_entry_point=f"{_DREAM}:DreamVectorEnv",
+                max_episode_steps=None if world is None else _DREAMS[id][1],
                 kwargs={} if world is None else {"model": world},
             )
