@@ -14,6 +14,7 @@ from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
+from worldsim.arithmetic import Precision
 from worldsim.checkpoint import World, load
 from worldsim.dream import Dream, Snapshot
 from worldsim.errors import BadInput
@@ -59,6 +60,9 @@ class DreamVectorEnv(gym.vector.VectorEnv[Any, Any, Any]):
         device: where the model runs.
         max_episode_steps: what `gymnasium.make_vec` passes; the same as ``horizon``.
         render_mode: ``"rgb_array"`` or None.
+        precision: ``"fp32"``, or ``"bf16"`` for multiplications in bfloat16: about 1.5 times as fast for many rows on a
+            CPU with AVX512-BF16 or AMX, and on GPUs.
+        compiled: compile the step; pays for long runs, as the first step then takes a quarter of a minute.
     """
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 8, "autoreset_mode": AutoresetMode.SAME_STEP}
@@ -73,6 +77,8 @@ class DreamVectorEnv(gym.vector.VectorEnv[Any, Any, Any]):
         device: str = "cpu",
         max_episode_steps: int | None = None,
         render_mode: str | None = None,
+        precision: Precision = "fp32",
+        compiled: bool = False,
     ) -> None:
         if not model:
             raise BadInput('a dream needs a world: gym.make("WorldSim/Dream-v0", model="<folder or bundled name>")')
@@ -81,7 +87,7 @@ class DreamVectorEnv(gym.vector.VectorEnv[Any, Any, Any]):
         if num_envs < 1 or (horizon is not None and horizon < 1):
             raise BadInput(f"num_envs and horizon must be at least 1, got {num_envs} and {horizon}")
         self.world = open_world(model, device)
-        self.dream = Dream(self.world, num_envs, temperature, device)
+        self.dream = Dream(self.world, num_envs, temperature, device, precision, compiled)
         self.num_envs, self.observation, self.render_mode = num_envs, observation, render_mode
         given = horizon if horizon is not None else max_episode_steps
         self.horizon = given if given is not None else self.world.provenance.get("horizon")
@@ -189,8 +195,11 @@ class DreamEnv(gym.Env[Any, Any]):
         observation: str = "features",
         device: str = "cpu",
         render_mode: str | None = None,
+        precision: Precision = "fp32",
+        compiled: bool = False,
     ) -> None:
-        self._batch = DreamVectorEnv(1, model, temperature, horizon, observation, device)
+        options: dict[str, Any] = {"precision": precision, "compiled": compiled}
+        self._batch = DreamVectorEnv(1, model, temperature, horizon, observation, device, **options)
         self.world, self.dream = self._batch.world, self._batch.dream
         self.metadata = {**self.metadata, "render_fps": self._batch.metadata["render_fps"]}
         self.observation_space = self._batch.single_observation_space

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from worldsim.arithmetic import Precision, compile_once, in_precision
 from worldsim.checkpoint import World
 from worldsim.errors import BadInput
 from worldsim.noise import normals, stream_keys
-from worldsim.protocol import Imagined, State, select
+from worldsim.protocol import Imagined, State, WorldModel, select
 
 _FIRST_STEP = 1 << 20  # noise steps of the dream proper; below lie the choice of an opening and of the next seed
 
@@ -35,6 +37,8 @@ class Dream:
         num_streams: B.
         temperature: of sampling, 1 is as learned; a model without a temperature accepts only 1.
         device: where the model is.
+        precision: "bf16" multiplies in bfloat16 (see `worldsim.arithmetic.in_precision`).
+        compiled: compile the step (see `worldsim.arithmetic.compile_once`); the first one takes a quarter of a minute.
 
     Example:
         >>> import torch, worldsim
@@ -45,9 +49,17 @@ class Dream:
     """
 
     def __init__(
-        self, world: World, num_streams: int, temperature: float = 1.0, device: str | torch.device = "cpu"
+        self,
+        world: World,
+        num_streams: int,
+        temperature: float = 1.0,
+        device: str | torch.device = "cpu",
+        precision: Precision = "fp32",
+        compiled: bool = False,
     ) -> None:
-        self.world, self.model, self.num_streams = world, world.model, num_streams
+        self.world, self.num_streams = world, num_streams
+        self.model = in_precision(world.model, precision)
+        self._advance = compile_once(_advance(self.model)) if compiled else _advance(self.model)
         self.device = torch.device(device)
         self._temperature = _positive(temperature)
         self.state: State = {}
@@ -62,7 +74,7 @@ class Dream:
         key = stream_keys(seeds)
         if openings is None:
             openings = torch.remainder(stream_keys(key + 1), len(self.world.openings))
-        fresh = self.world.openings.states(self.model, openings.cpu(), self.device)
+        fresh = self.world.openings.states(self.world.model, openings.cpu(), self.device)
         if not self.state:
             self.state = {n: v.new_zeros(self.num_streams, *v.shape[1:]) for n, v in fresh.items()}
         self.state = {name: value.index_copy(0, rows, fresh[name]) for name, value in self.state.items()}
@@ -74,22 +86,19 @@ class Dream:
     @torch.inference_mode()
     def step(self, action: Tensor) -> Imagined:
         """One imagined step of every stream: action (B, ...)."""
-        noise = normals(self.key, self.age + _FIRST_STEP, self.model.noise_size)
-        imagined: Imagined = self.model.imagine(self.state, action.to(self.device), noise)
-        self.state, self.age = imagined.state, self.age + 1
+        imagined, self.age = self._advance(self.state, self.key, self.age, action.to(self.device))
+        self.state = imagined.state
         return imagined
 
     @torch.inference_mode()
     def observe(self) -> Tensor:
         """What the agents see: (B, *observation_space.shape)."""
-        seen: Tensor = self.model.observe(self.state)
-        return seen
+        return self.model.observe(self.state)
 
     @torch.inference_mode()
     def render(self, rows: Tensor | None = None) -> Tensor:
         """What a person sees: (B or n, H, W, C) uint8."""
-        drawn: Tensor = self.model.render(self.state if rows is None else select(self.state, rows.to(self.device)))
-        return drawn
+        return self.model.render(self.state if rows is None else select(self.state, rows.to(self.device)))
 
     @property
     def temperature(self) -> float:
@@ -115,6 +124,16 @@ class Dream:
         if len(snapshot.key) != self.num_streams:
             raise BadInput(f"expected a snapshot of {self.num_streams} streams, got one of {len(snapshot.key)}")
         self.state, self.key, self.age, self.opening = snapshot
+
+
+def _advance(model: WorldModel) -> Callable[[State, Tensor, Tensor, Tensor], tuple[Imagined, Tensor]]:
+    """One step of every stream, chance included: (state, key, age, action) -> what was imagined, age + 1."""
+
+    def advance(state: State, key: Tensor, age: Tensor, action: Tensor) -> tuple[Imagined, Tensor]:
+        noise = normals(key, age + _FIRST_STEP, model.noise_size)
+        return model.imagine(state, action, noise), age + 1
+
+    return advance
 
 
 def _positive(temperature: float) -> float:

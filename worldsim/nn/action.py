@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from gymnasium import Space
 from gymnasium.spaces import Box, Discrete, MultiBinary, MultiDiscrete
 from torch import Tensor
@@ -28,9 +27,14 @@ def action_size(space: Space[Any]) -> int:
 def encode_action(space: Space[Any], action: Tensor) -> Tensor:
     """Actions (..., *space.shape) as vectors (..., A) float32: one-hot if discrete, flat if continuous."""
     if isinstance(space, Discrete):
-        return F.one_hot(action.long() - int(space.start), int(space.n)).to(torch.float32)
+        return _one_hot(action - int(space.start), int(space.n))
     if isinstance(space, MultiDiscrete):
-        parts = [F.one_hot(a.long(), int(n)) for a, n in zip(action.unbind(-1), space.nvec.flatten(), strict=True)]
-        return torch.cat(parts, -1).to(torch.float32)
+        sizes = space.nvec.flatten().tolist()
+        return torch.cat([_one_hot(a, n) for a, n in zip(action.unbind(-1), sizes, strict=True)], -1)
     shape = space.shape or ()
     return action.to(torch.float32).reshape(*action.shape[: action.dim() - len(shape)], -1)
+
+
+def _one_hot(index: Tensor, size: int) -> Tensor:
+    """Without torch's check of the range, which waits for a GPU and does not compile; other indices give zeros."""
+    return (index[..., None] == torch.arange(size, device=index.device)).to(torch.float32)
