@@ -19,7 +19,6 @@ import torch
 import tyro
 from numpy.typing import NDArray
 
-import worldsim
 from worldsim.envs.pacman import tiles
 from worldsim.envs.pacman.paint import CELL, paint_codes
 
@@ -187,5 +186,4 @@ def main(args: Args) -> None:
 
 
 if __name__ == "__main__":
-    worldsim.__version__  # registers the environments
     main(tyro.cli(Args))

@@ -30,7 +30,8 @@ def test_same_seed_same_dream() -> None:
     one, two = begun(8), begun(8)
     for t in range(12):
         a, b = one.step(actions(8, t)), two.step(actions(8, t))
-        assert same(a.state, b.state) and torch.equal(a.reward, b.reward)
+        assert same(a.state, b.state)
+        assert torch.equal(a.reward, b.reward)
     other = begun(8, first_seed=100)
     assert not same(one.state, other.state)
 
@@ -88,7 +89,8 @@ def test_openings_are_stretches_of_the_recording_and_never_its_ends(tmp_path: ob
     stretches = pick_openings(recording, 20, 5, seed=3, whole=True)
     for stretch in stretches:
         source = next(e for e in recording.episodes() if e.index == stretch.index)
-        assert 1 <= len(stretch) <= 5 and len(stretch) < len(source) - 1
+        assert 1 <= len(stretch) <= 5
+        assert len(stretch) < len(source) - 1
         assert (stretch.frames == source.frames[: len(stretch) + 1]).all()
     anywhere = pick_openings(recording, 20, 5, seed=3, whole=False)
     assert any((a.frames[0] != b.frames[0]).any() for a, b in zip(stretches, anywhere, strict=True))
@@ -109,7 +111,8 @@ def test_temperature() -> None:
         warm.step(actions(32, t))
     assert not torch.equal(cold.state["codes"], warm.state["codes"])
     cold.temperature = 2.0
-    assert cold.state["temperature"].eq(2.0).all() and cold.temperature == 2.0
+    assert cold.state["temperature"].eq(2.0).all()
+    assert cold.temperature == 2.0
     with pytest.raises(BadInput, match="temperature must be above 0"):
         cold.temperature = 0.0
 

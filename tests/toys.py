@@ -14,8 +14,8 @@ from gymnasium.spaces import Box
 from torch import Tensor, nn
 
 from worldsim import space_json
-from worldsim.fit_config import FitConfig
 from worldsim.protocol import Imagined, State
+from worldsim.training.config import FitConfig
 
 
 @dataclass(frozen=True)

@@ -62,6 +62,4 @@ def select(state: State, rows: Tensor) -> State:
 
 def where(rows: Tensor, new: State, old: State) -> State:
     """Row by row, ``new`` where ``rows`` (B,) bool is true and ``old`` elsewhere; both have the same keys."""
-    return {
-        name: torch.where(rows.view(-1, *[1] * (value.dim() - 1)), new[name], value) for name, value in old.items()
-    }
+    return {name: torch.where(rows.view(-1, *[1] * (value.dim() - 1)), new[name], value) for name, value in old.items()}

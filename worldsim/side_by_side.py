@@ -20,7 +20,7 @@ from worldsim.checkpoint import World
 from worldsim.dream import Dream
 from worldsim.envs.through_model import ThroughModel
 from worldsim.errors import BadInput
-from worldsim.film import write_gif
+from worldsim.playing.film import write_gif
 
 if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm

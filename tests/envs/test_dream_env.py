@@ -67,7 +67,8 @@ def test_pixels_are_what_is_rendered() -> None:
     env = make(observation="pixels", render_mode="rgb_array")
     seen, info = env.reset(seed=3, options={"opening": 5})
     assert info["opening"] == 5
-    assert seen.shape == (84, 84, 3) and seen.dtype == np.uint8
+    assert seen.shape == (84, 84, 3)
+    assert seen.dtype == np.uint8
     assert (seen == env.render()).all()
     assert env.unwrapped.num_openings == 12
 

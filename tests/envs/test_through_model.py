@@ -56,6 +56,4 @@ def test_other_environments_are_refused() -> None:
         ThroughModel(gym.make_vec("CartPole-v1", num_envs=2, vectorization_mode="sync"), world)
     kwargs = {"autoreset_mode": AutoresetMode.SAME_STEP}
     with pytest.raises(BadInput, match="learned frames"):
-        ThroughModel(
-            gym.make_vec("CartPole-v1", num_envs=2, vectorization_mode="sync", vector_kwargs=kwargs), world
-        )
+        ThroughModel(gym.make_vec("CartPole-v1", num_envs=2, vectorization_mode="sync", vector_kwargs=kwargs), world)

@@ -41,7 +41,8 @@ def test_batches_are_stretches_of_one_episode(whole: bool) -> None:
         batch = data.batch(index)
         for row in range(4):
             n = int(batch.mask[row].sum())
-            assert batch.mask[row, :n].all() and n >= 1
+            assert batch.mask[row, :n].all()
+            assert n >= 1
             e = int(batch.rewards[row, 0])
             begin = int(batch.actions[row, 0])
             assert not whole or begin == 0

@@ -1,4 +1,4 @@
-"""Recording what a person plays: `worldsim.play`, with every step kept."""
+"""Recording what a person plays: `worldsim.playing.play`, with every step kept."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from worldsim.data.shard import About
 from worldsim.data.source import is_image
 from worldsim.data.writer import OpenEpisode, Writer
 from worldsim.errors import Stopped
-from worldsim.play import open_environment, play
-from worldsim.player import Beginning, Transition, picture
+from worldsim.playing.play import open_environment, play
+from worldsim.playing.player import Beginning, Transition, picture
 
 POLICY = "human"
 
@@ -44,7 +44,7 @@ def record_human(
         env_kwargs: for the environment.
         shard_frames: frames in a file.
         report: told after every episode: episodes done, frames done, frames made by this call.
-        options: for `worldsim.play.play`.
+        options: for `worldsim.playing.play.play`.
     """
     made = open_environment(env, env_kwargs=env_kwargs)
     try:
@@ -67,7 +67,7 @@ def record_human(
 
 
 class HumanRecorder:
-    """Hands the steps of a `worldsim.player.Player` to a `Writer`, one episode after another."""
+    """Hands the steps of a `worldsim.playing.player.Player` to a `Writer`, one episode after another."""
 
     def __init__(self, writer: Writer, report: Callable[[int, int, int], None] | None = None) -> None:
         self._writer, self._report = writer, report

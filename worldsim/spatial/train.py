@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from worldsim.checkpoint import World
 from worldsim.data.recording import Recording
 from worldsim.data.windows import Windows
-from worldsim.fit_config import FitConfig
 from worldsim.heads import recorded_outcomes
 from worldsim.openings import pick_openings, write_openings
 from worldsim.provenance import provenance
@@ -25,6 +24,7 @@ from worldsim.spatial.objective import TransitionObjective, VisionObjective
 from worldsim.spatial.transition import TransitionConfig
 from worldsim.spatial.world import SpatialConfig, SpatialWorld
 from worldsim.training import FitResult, fit
+from worldsim.training.config import FitConfig
 from worldsim.vae.colour import colour_weights
 from worldsim.vae.patch_vq import PatchVQConfig
 

@@ -1,4 +1,4 @@
-"""Weights for squared errors by how rare a colour is, so that a small red ghost counts as much as a wide black floor."""
+"""Weights by how rare a colour is: in a squared error a small red ghost then counts as much as a wide black floor."""
 
 from __future__ import annotations
 

@@ -28,8 +28,9 @@ class PatchVQConfig:
 
 
 class PatchVQ(nn.Module):
-    """Vector-quantised autoencoder, patch by patch (van den Oord et al. 2017, "Neural Discrete Representation
-    Learning", arXiv:1711.00937).
+    """Vector-quantised autoencoder, patch by patch.
+
+    Source: van den Oord et al. 2017, "Neural Discrete Representation Learning", arXiv:1711.00937.
 
     ``z = argmin_k |E(x) - c_k|``, ``x' = D(c_z)``; loss = weighted ``|x - x'|^2`` + beta ``|E(x) - sg(c_z)|^2``, the
     gradient passes the quantiser straight through, and codes follow an exponential moving average of what falls to

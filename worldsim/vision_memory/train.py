@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from worldsim.checkpoint import World
 from worldsim.data.recording import Recording
 from worldsim.data.windows import Windows
-from worldsim.fit_config import FitConfig
 from worldsim.heads import recorded_outcomes
 from worldsim.openings import pick_openings, write_openings
 from worldsim.provenance import provenance
 from worldsim.space_json import to_json
 from worldsim.training import FitResult, fit
+from worldsim.training.config import FitConfig
 from worldsim.vae.colour import colour_weights
 from worldsim.vae.conv_vae import ConvVAE
 from worldsim.vae.images import shrink

@@ -23,13 +23,13 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from worldsim.errors import BadInput, Stopped
-from worldsim.fit_config import FitConfig
-from worldsim.moving_average import MovingAverage
-from worldsim.prefetch import Prefetch
-from worldsim.processes import launch
-from worldsim.training_log import TrainingLog
-from worldsim.training_state import load_state, save_state
-from worldsim.turns import Turn, give_gradients_to, turns_of
+from worldsim.training.config import FitConfig
+from worldsim.training.log import TrainingLog
+from worldsim.training.moving_average import MovingAverage
+from worldsim.training.prefetch import Prefetch
+from worldsim.training.processes import launch
+from worldsim.training.state import load_state, save_state
+from worldsim.training.turns import Turn, give_gradients_to, turns_of
 
 __all__ = ["FitConfig", "FitResult", "Objective", "fit"]
 

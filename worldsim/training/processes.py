@@ -9,7 +9,7 @@ import torch
 from lightning_fabric import Fabric
 
 from worldsim.errors import BadInput
-from worldsim.fit_config import FitConfig
+from worldsim.training.config import FitConfig
 
 
 def launch(config: FitConfig) -> Fabric:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from worldsim.film import Film
+from worldsim.playing.film import Film
 
 
 def test_film_is_bounded_and_lossless(tmp_path: Path) -> None:

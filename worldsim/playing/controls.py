@@ -12,7 +12,7 @@ import numpy as np
 from gymnasium import Env, Space, spaces
 
 from worldsim.errors import BadInput
-from worldsim.keys import Keyboard, spell
+from worldsim.playing.keys import Keyboard, spell
 
 ARROWS = {"left": "a", "right": "d", "up": "w", "down": "s"}
 """Each arrow and its twin: a game that listens to one of the two sets listens to both."""

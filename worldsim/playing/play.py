@@ -13,12 +13,12 @@ import gymnasium
 from gymnasium import Env
 
 from worldsim.bundled import bundled
-from worldsim.controls import controls_for
 from worldsim.errors import BadInput
-from worldsim.key_script import KeyScript
-from worldsim.player import Beginning, Player, Transition
-from worldsim.player_window import PlayerWindow, check_display, quiet_sdl
-from worldsim.session import STEADY, Session, number
+from worldsim.playing.controls import controls_for
+from worldsim.playing.key_script import KeyScript
+from worldsim.playing.player import Beginning, Player, Transition
+from worldsim.playing.session import STEADY, Session, number
+from worldsim.playing.window import PlayerWindow, check_display, quiet_sdl
 
 
 class Played(NamedTuple):
@@ -84,7 +84,7 @@ def play(
         episodes: stop after so many episodes, whole ones or cut short after at least one step.
         steps: stop after so many steps' time.
         headless: draw into memory, as fast as it goes; needs ``steps`` or ``episodes``.
-        script: keys to press, see `worldsim.key_script.parse`.
+        script: keys to press, see `worldsim.playing.key_script.parse`.
         gif: write the last minute here at the end.
         screenshot: write the window here at the end.
         folder: where the keys for gif and screenshot write.

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from worldsim.errors import BadInput
-from worldsim.fit_config import FitConfig
+from worldsim.training.config import FitConfig
 
 
 def save_state(path: Path, content: dict[str, Any]) -> None:

@@ -16,12 +16,12 @@ from PIL import Image
 from tests.conftest import ROOT, Shell
 from tests.dots import Dot, DreamedDot
 from tests.worlds import spatial_folder
-from worldsim.controls import controls_for
 from worldsim.envs.dream import DreamEnv
 from worldsim.errors import BadInput
-from worldsim.key_script import Stroke, parse
-from worldsim.play import open_environment, play
-from worldsim.player import Beginning, Player, Transition
+from worldsim.playing.controls import controls_for
+from worldsim.playing.key_script import Stroke, parse
+from worldsim.playing.play import open_environment, play
+from worldsim.playing.player import Beginning, Player, Transition
 
 
 def test_scripts() -> None:

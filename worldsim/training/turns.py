@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from worldsim.errors import BadInput
-from worldsim.fit_config import FitConfig
+from worldsim.training.config import FitConfig
 
 
 @dataclass(frozen=True)

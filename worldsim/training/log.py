@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from torch import Tensor
 
-from worldsim.event_file import EventFile
+from worldsim.training.event_file import EventFile
 
 _PLAIN_EVERY = 10.0  # seconds between lines where the progress bar cannot be drawn
 

@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 
 from tests.dots import Dot, DreamedDot
-from worldsim.controls import controls_for
-from worldsim.player import Player
-from worldsim.player_window import BACKGROUND, PlayerWindow, WindowEvent
-from worldsim.session import Session, number
+from worldsim.playing.controls import controls_for
+from worldsim.playing.player import Player
+from worldsim.playing.session import Session, number
+from worldsim.playing.window import BACKGROUND, PlayerWindow, WindowEvent
 
 
 class Table:

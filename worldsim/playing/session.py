@@ -11,12 +11,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from worldsim.controls import Choice, Controls
 from worldsim.errors import BadInput
-from worldsim.film import Film, write_gif
-from worldsim.keys import Keyboard, command_for, command_table
-from worldsim.player import Player
-from worldsim.player_window import Cell, Hud, PlayerWindow, WindowEvent
+from worldsim.playing.controls import Choice, Controls
+from worldsim.playing.film import Film, write_gif
+from worldsim.playing.keys import Keyboard, command_for, command_table
+from worldsim.playing.player import Player
+from worldsim.playing.window import Cell, Hud, PlayerWindow, WindowEvent
 
 STEADY = 30.0
 """Refreshes of the window a second, at least, however slow the game: keys and commands answer at once."""

@@ -1,4 +1,6 @@
-"""Keys: which ones are pressed, and which ones command the player (what they mean to a game: `worldsim.controls`).
+"""Keys: which ones are pressed, and which ones command the player.
+
+What they mean to a game: `worldsim.playing.controls`.
 
 A key is its lower-case name as pygame spells it ("left", "space", "a", "."); nothing here imports pygame.
 """

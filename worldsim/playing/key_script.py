@@ -6,10 +6,10 @@ import re
 from collections import deque
 from typing import NamedTuple
 
-from worldsim.controls import Controls
 from worldsim.errors import BadInput
-from worldsim.keys import command_for
-from worldsim.player_window import PlayerWindow, WindowEvent
+from worldsim.playing.controls import Controls
+from worldsim.playing.keys import command_for
+from worldsim.playing.window import PlayerWindow, WindowEvent
 
 
 class Stroke(NamedTuple):

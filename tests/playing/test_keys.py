@@ -10,9 +10,9 @@ import pytest
 from gymnasium import spaces
 
 from worldsim.commands.play import Play
-from worldsim.controls import Choice, Chords, Controls, Parts, chord_of, controls_for
 from worldsim.errors import BadInput
-from worldsim.keys import COMMANDS, Keyboard, command_for, command_table
+from worldsim.playing.controls import Choice, Chords, Controls, Parts, chord_of, controls_for
+from worldsim.playing.keys import COMMANDS, Keyboard, command_for, command_table
 
 
 class Shown(gym.Env[Any, Any]):

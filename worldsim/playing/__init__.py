@@ -1,0 +1,1 @@
+"""Playing: environments and dreams in a window, by hand, by script or by an agent."""
