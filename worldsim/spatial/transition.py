@@ -105,8 +105,8 @@ class Transition(nn.Module):
 
     def step(self, remembered: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
         """One step of the LSTM: (n, seen), (n, H), (n, H) -> h, c."""
-        m = self.lstm  # torch.lstm_cell is the same sum, but does not compile
-        gates = F.linear(remembered, m.weight_ih_l0, m.bias_ih_l0) + F.linear(h, m.weight_hh_l0, m.bias_hh_l0)
+        w_ih, w_hh, b_ih, b_hh = self.lstm.all_weights[0]  # torch.lstm_cell is the same sum, but does not compile
+        gates = F.linear(remembered, w_ih, b_ih) + F.linear(h, w_hh, b_hh)
         i, f, g, o = gates.float().chunk(4, 1)
         c = torch.addcmul(f.sigmoid() * c, i.sigmoid(), g.tanh())
         return o.sigmoid() * c.tanh(), c
@@ -159,7 +159,7 @@ class Transition(nn.Module):
         known = self.known(None, batch)
         embedded = self.near_embed(known)
         drawn = embedded.new_zeros(batch, self.codes)
-        for group in self.by_pass.split(self.pass_sizes):
+        for group in torch.split(self.by_pass, self.pass_sizes):
             logits = self.draw_logits(cells[:, group], embedded, self.near[group], drawn[:, None]).float()
             total = (logits / temperature[:, None, None]).softmax(-1).cumsum(-1)
             pick = (uniform[:, group, None] * total[..., -1:] >= total).sum(-1).clamp(max=self.codes - 1)
