@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.vision_memory.toys import record_block
+from tests.blocks import record_block
 from worldsim.data.recording import Recording
 from worldsim.vae.conv_vae import ConvVAE, ConvVAEConfig
 from worldsim.vae.images import shrink, to_unit

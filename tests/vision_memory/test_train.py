@@ -12,8 +12,8 @@ import pytest
 import torch
 
 import worldsim
+from tests.blocks import record_block
 from tests.conftest import Shell
-from tests.vision_memory.toys import record_block
 from worldsim.vision_memory.settings import PRESETS, Settings
 from worldsim.vision_memory.train import TrainVisionMemory
 
