@@ -78,8 +78,8 @@ class PacManEnv(gym.Env[Bytes, np.int64]):
     ## Starting State
 
     Arcade: food on every free cell, 4 power pellets, one in each quarter, 4 ghosts in the corners, the player on one of
-    the 4 x 4 cells in the middle. Flag: food on half of the free cells, no pellets, the flag 4 to 24 steps from the player,
-    3 ghosts at least 5 steps from him. Maze: the player.
+    the 4 x 4 cells in the middle. Flag: food on half of the free cells, no pellets, the flag 4 to 24 steps from the
+    player, 3 ghosts at least 5 steps from him. Maze: the player.
 
     ## Episode End
 

@@ -68,26 +68,8 @@ def test_run_again_it_has_nothing_left_to_do_and_gives_the_same_world(tmp_path: 
 
 def test_the_command_line_trains_and_says_what_comes_next(shell: Shell, tmp_path: Path) -> None:
     record_block(tmp_path / "recording", episodes=6)
-    done = shell(
-        *[
-            "train",
-            "spatial",
-            "recording",
-            "--out",
-            "world",
-            "--steps",
-            "2",
-            "--vision-steps",
-            "2",
-            "--batch",
-            "2",
-            "--codes",
-            "8",
-            "--openings",
-            "3",
-        ],
-        *["--device", "cpu", "--threads", "1"],
-    )
+    options = "--steps 2 --vision-steps 2 --batch 2 --codes 8 --openings 3 --device cpu --threads 1"
+    done = shell("train", "spatial", "recording", "--out", "world", *options.split())
     assert done.returncode == 0, done.stderr
     assert "wrote world" in done.stdout
     assert "worldsim play world" in done.stdout
