@@ -179,7 +179,14 @@ class _Demo:
     def learn(self) -> Found:
         """PPO that never sees the real game."""
         agent = train_agent(
-            self.name, "ppo", self.scale.agent_steps, self.seed, self.out / "agent", device="cpu", progress=True
+            self.name,
+            "ppo",
+            self.scale.agent_steps,
+            self.seed,
+            self.out / "agent",
+            checkpoint_every=25_000,
+            device="cpu",
+            progress=True,
         )
         return {"steps": agent.about["steps"], "return": agent.about["return"]}
 
