@@ -48,7 +48,7 @@ def conditions(
         worlds: names for the table -> bundled names or folders; the first one is also the reference's features.
         folder: where the untrained world is written.
         steps: of training, alike for the dreams and the reference.
-        multiples: the reference once more, on only so many times the frames that the world was recorded from.
+        multiples: the reference once more, on only so many times the real frames that the world cost.
         own: arguments of the real environment for agents that see its own observations; None leaves these out.
     """
     first = next(iter(worlds.values()))
@@ -56,7 +56,8 @@ def conditions(
     for name, world in worlds.items():
         if Seat(None, {}, world, "features").in_reality().env_id != home.env_id:
             raise BadInput(f"the worlds were recorded from different environments: {name} is not of {home.env_id}")
-    frames = int(open_world(first).provenance.get("frames", 0))
+    provenance = open_world(first).provenance
+    frames = int(provenance.get("real_frames", provenance.get("frames", 0)))  # the recording player's too
     rows = [Condition(RANDOM, None)]
     rows += [Condition(f"dream ({name})", Seat(None, {}, world, "features"), steps) for name, world in worlds.items()]
     if not (folder / "config.json").is_file():
@@ -64,7 +65,7 @@ def conditions(
     rows.append(Condition("dream (untrained)", Seat(None, {}, str(folder), "features"), steps))
     rows.append(Condition(REFERENCE, home, steps))
     for times in multiples if frames else ():
-        name = f"reality, same features, {times:g} x the {frames:,} recorded frames"
+        name = f"reality, same features, {times:g} x the {frames:,} frames that the world cost"
         rows.append(Condition(name, home, round(times * frames)))
     if own is not None:
         rows.append(Condition("reality, own observations", Seat(home.env_id, {**home.env_kwargs, **own}), steps))
