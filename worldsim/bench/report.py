@@ -1,0 +1,60 @@
+"""The table on screen and the file on disk."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from worldsim.bench.contest import Row
+from worldsim.bench.machine import Machine
+
+
+def show(rows: Sequence[tuple[str, Row]], machine: Machine) -> None:
+    """Print one table; wide enough for every column where the output is not a terminal."""
+    console = Console(width=None if os.isatty(1) else 180)
+    console.print(str(machine), highlight=False, soft_wrap=True)
+    table = Table("what", "settings", "rate", "unit", "ratio", "aim", "note")
+    for name in ("rate", "ratio", "aim"):
+        next(c for c in table.columns if c.header == name).justify = "right"
+    part = None
+    for section, row in rows:
+        if part not in (None, section):
+            table.add_section()
+        part = section
+        table.add_row(row.what, row.settings, _rate(row.rate), row.unit, _ratio(row), _aim(row), row.note)
+    console.print(table, highlight=False)
+
+
+def save(path: Path, rows: Sequence[tuple[str, Row]], machine: Machine, settings: dict[str, object]) -> None:
+    """Write the same as JSON, whole or not at all."""
+    found = {
+        "machine": asdict(machine),
+        "settings": settings,
+        "rows": [{"part": part, **asdict(row)} for part, row in rows],
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".tmp")
+    partial.write_text(json.dumps(found, indent=2) + "\n")
+    os.replace(partial, path)
+
+
+def _rate(rate: float | None) -> str:
+    if rate is None:
+        return "-"
+    return f"{rate:,.0f}" if rate >= 100 else f"{rate:.3g}"
+
+
+def _ratio(row: Row) -> str:
+    return "" if row.ratio is None else f"{row.ratio:.2f} x {row.against}"
+
+
+def _aim(row: Row) -> str:
+    if row.aim is None or row.ratio is None:
+        return ""
+    return f"{row.aim:g}: {'met' if row.ratio >= row.aim else 'missed'}"
