@@ -34,7 +34,7 @@ class Args:
     episodes: int = 1000
     """Real episodes, and dreamed ones, that score each agent."""
     multiples: tuple[float, ...] = (1,)
-    """Also train in reality on so many times the frames that the first world cost; at 150,000 the default steps are 5."""
+    """Also train in reality on so many times the frames that the first world cost."""
     grid: bool = True
     """Also train in reality on the symbolic grid."""
     only: str = ""

@@ -42,7 +42,7 @@ class Args:
     """Real steps that the half-trained player learned from (on the symbolic grid)."""
     frames: int = 100_000
     """Frames to record."""
-    spatial_steps: int = 5_000
+    spatial_steps: int = 5_500
     """Updates of the spatial world's transition."""
     vision_steps: int | None = None
     """Updates of the published V (default: the preset's)."""
@@ -83,7 +83,8 @@ def train(args: Args, kind: str) -> World | None:
     data, out = args.out / args.task / "recording", args.out / name
     common = {"recording": data, "out": out, "name": name, "seed": args.seed, "threads": args.threads}
     if kind == "spatial":
-        trainer = TrainSpatial(**common, steps=args.spatial_steps)
+        batch = 24 if args.task == "flag" else 10  # arcade games are long: as many steps in an update as flag games
+        trainer = TrainSpatial(**common, steps=args.spatial_steps, batch=batch)
     else:
         trainer = TrainVisionMemory(**common, vision_steps=args.vision_steps, memory_steps=args.memory_steps)
     world = trainer.train()

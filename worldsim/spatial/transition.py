@@ -40,15 +40,14 @@ class Transition(nn.Module):
 
     ``s = [S x, present(x)]``; ``h' = LSTM([s, a, clock], h)``; ``g = MLP([s, a, h'])``;
     ``f = relu(W (sigmoid(g_1) * conv3x3(E x)) + g_2 + position)``, ``f = relu(f + conv3x3(f))``;
-    ``q_i = softmax(U f_i)``, what a cell expects on its own;
-    ``p(x'_i) = softmax(U f_i + V relu(F f_i + N near_i + D surplus_i))``.
+    ``p(x'_i) = softmax(U f_i + V relu(F f_i + N near_i + P present_i))``, where near_i are the codes already drawn
+    within two steps of i, and present_i says which codes were drawn anywhere.
 
     Cells are drawn in five passes, cell (r, c) in pass ``(r + 2 c) mod 5``: a cell and its four neighbours all fall
-    into different passes, and so do the cells that a mover at one place can move to. near_i are the codes already
-    drawn within two steps of i; ``surplus_i = sum over the cells j drawn before i of (x'_j - q_j)`` counts, code by
-    code, what was drawn beyond what was expected: a ghost that was drawn to the left is in surplus and not drawn again
-    to the right or at the edge, one that was not drawn yet is owed to the cells that are left. So it neither multiplies
-    nor fades. The likelihood is exact (a chain rule over the passes), and training needs one pass.
+    into different passes, and so do the cells that a mover at one place can move to. Each pass sees what the earlier
+    ones drew within two steps, and which codes they drew anywhere, so a ghost that was drawn to the left is not drawn
+    again to the right or at the edge: it neither multiplies nor fades. The likelihood is exact (a chain rule over the
+    passes), and training needs one pass.
 
     Source: ours. The gate by the action follows the idea of GameGAN's ``h * H(a, z)`` (arXiv:2005.12126, section 3.1);
     codes drawn independently are VQ world models' usual choice.
@@ -75,11 +74,10 @@ class Transition(nn.Module):
         self.position = nn.Parameter(torch.zeros(width, rows, cols))
         self.residual = nn.Conv2d(width, width, 3, padding=1)
         self.near_embed = nn.Embedding(codes + 2, 16)  # the two more: not drawn yet, outside the grid
-        self.alone = nn.Linear(width, codes)
         self.cell_mix = nn.Linear(width, config.drawn)
         self.near_mix = nn.Linear(len(_NEAR) * 16, config.drawn, bias=False)
-        self.surplus_mix = nn.Linear(codes, config.drawn, bias=False)
-        self.correction = nn.Linear(config.drawn, codes, bias=False)
+        self.drawn_mix = nn.Linear(codes, config.drawn, bias=False)
+        self.logits = nn.Linear(width + config.drawn, codes)
         order, near = _passes(rows, cols)
         self.register_buffer("order", order, persistent=False)
         self.register_buffer("near", near, persistent=False)
@@ -122,22 +120,21 @@ class Transition(nn.Module):
         x = F.relu(x + self.residual(x))
         return x.permute(0, 2, 3, 1).flatten(1, 2)
 
-    def draw_logits(self, alone: Tensor, cells: Tensor, known: Tensor, near: Tensor, surplus: Tensor) -> Tensor:
+    def draw_logits(self, cells: Tensor, known: Tensor, near: Tensor, drawn: Tensor) -> Tensor:
         """Logits of some cells.
 
         Args:
-            alone: (n, m, K), their logits before anything is drawn.
             cells: (n, m, channels), from `read`.
             known: (n, R*C + 2, 16), embeddings of the cells drawn so far, "not drawn yet" and "outside".
             near: (m, 12), where each cell looks.
-            surplus: (n, m or 1, K), what earlier passes drew beyond what was expected.
+            drawn: (n, m or 1, K), 1 for each code that was drawn in an earlier pass, else 0.
 
         Returns:
             (n, m, K).
         """
         around = known[:, near.flatten()].reshape(len(known), len(near), near.shape[1] * known.shape[2])
-        weighed = F.relu(self.cell_mix(cells) + self.near_mix(around) + self.surplus_mix(surplus))
-        out: Tensor = alone + self.correction(weighed)
+        weighed = F.relu(self.cell_mix(cells) + self.near_mix(around) + self.drawn_mix(drawn))
+        out: Tensor = self.logits(torch.cat([cells, weighed], -1))
         return out
 
     def known(self, codes: Tensor | None, batch: int) -> Tensor:
@@ -148,30 +145,27 @@ class Transition(nn.Module):
             blank[:, :-2] = codes.flatten(1)
         return blank
 
-    def log_likelihood_logits(self, cells: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:
-        """Teacher forcing: logits of every cell given the cells of ``after`` (n, R, C) drawn before it, and alone."""
-        alone = self.alone(cells)
+    def log_likelihood_logits(self, cells: Tensor, after: Tensor) -> Tensor:
+        """Teacher forcing: logits of every cell given the cells of ``after`` (n, R, C) drawn before it."""
         known = self.near_embed(self.known(after, len(after)))
-        beyond = F.one_hot(after.flatten(1), self.codes) - alone.detach().float().softmax(-1)  # (n, R*C, K)
-        earlier = (self.order[:, None] < torch.arange(_GROUPS, device=after.device)).to(beyond.dtype)  # (R*C, 5)
-        surplus = torch.einsum("nck,cg->ngk", beyond, earlier)  # before each pass
-        return self.draw_logits(alone, cells, known, self.near, surplus[:, self.order]), alone
+        earlier = (self.order[:, None] < torch.arange(_GROUPS, device=after.device)).to(known.dtype)  # (R*C, 5)
+        one_hot = F.one_hot(after.flatten(1), self.codes).to(known.dtype)
+        drawn = torch.einsum("nck,cg->ngk", one_hot, earlier).clamp(max=1)  # codes drawn before each pass
+        return self.draw_logits(cells, known, self.near, drawn[:, self.order])
 
     def draw(self, cells: Tensor, uniform: Tensor, temperature: Tensor) -> Tensor:
         """Sample the next picture: uniform (n, R*C), temperature (n,) -> (n, R, C) int64."""
         batch = len(uniform)
-        alone = self.alone(cells)
-        expected = alone.float().softmax(-1)
         known = self.known(None, batch)
         embedded = self.near_embed(known)
-        surplus = expected.new_zeros(batch, self.codes)
+        drawn = embedded.new_zeros(batch, self.codes)
         for group in torch.split(self.by_pass, self.pass_sizes):
-            here = (alone[:, group], cells[:, group], embedded, self.near[group], surplus[:, None])
-            total = (self.draw_logits(*here).float() / temperature[:, None, None]).softmax(-1).cumsum(-1)
+            logits = self.draw_logits(cells[:, group], embedded, self.near[group], drawn[:, None]).float()
+            total = (logits / temperature[:, None, None]).softmax(-1).cumsum(-1)
             pick = (uniform[:, group, None] * total[..., -1:] >= total).sum(-1).clamp(max=self.codes - 1)
             known[:, group] = pick
             embedded[:, group] = self.near_embed(pick)
-            surplus = surplus.scatter_add(1, pick, torch.ones_like(expected[:, group, 0])) - expected[:, group].sum(1)
+            drawn = drawn.scatter(1, pick, 1.0)
         return known[:, :-2].contiguous().view(batch, self.rows, self.cols)
 
 
