@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -218,8 +219,11 @@ def _spec(name: str) -> EnvSpec | None:
     """The registered environment of this id (``module:id`` imports the module first), or None for a world's name."""
     if name not in gym.registry and (name.startswith("hf:") or Path(name).exists() or name in bundled()):
         return None
+    module, _, id = name.rpartition(":")
     try:
-        return gym.spec(name)
+        if module:
+            import_module(module)
+        return gym.spec(id)
     except gym.error.Error as error:
         raise BadInput(f"no environment or world {name!r} ({error}); worldsim list shows what is here") from None
     except ModuleNotFoundError as error:

@@ -159,6 +159,8 @@ def test_the_real_game_comes_to_the_openings_of_bundled_worlds(name: str) -> Non
 
     world = worldsim.load(name)
     about = world.openings.shard.about
+    if about.env_id == "WorldSim/PacMan-v0":
+        pytest.skip("its openings begin in the middle of long games")
     env = gym.make(about.env_id, **about.env_kwargs)
     for i in range(16):
         episode = world.openings.episode(i)

@@ -105,3 +105,10 @@ def test_mistakes_are_one_line(arguments, message):
 def test_a_dream_without_such_an_option():
     with pytest.raises(BadInput, match="takes no such argument.*ghosts"):
         find_seat(spatial_folder(), env_kwargs={"ghosts": 2}).open(1)
+
+
+def test_an_id_may_name_the_module_that_registers_it() -> None:
+    seat = find_seat("worldsim:WorldSim/PacManFlag-v0")
+    assert not seat.dreamed
+    with pytest.raises(BadInput, match="no environment or world 'nowhere_at_all:Mine/Catch-v0'"):
+        find_seat("nowhere_at_all:Mine/Catch-v0")

@@ -22,7 +22,7 @@ from tests.toys import Regression, Slopes, config, curve, rows_at
 from worldsim.errors import BadInput, Stopped
 from worldsim.training import fit
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def program(folder: Path, body: str) -> subprocess.CompletedProcess[str]:
