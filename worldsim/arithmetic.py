@@ -67,18 +67,29 @@ class _Autocast(nn.Module):
 def compile_once(function: F) -> F:
     """`torch.compile` for one set of shapes, without graph breaks. The first call is slow and needs a C++ compiler.
 
-    Weights must not change after it: what a model prepared from them is built in.
+    Only the arguments' shapes and types are checked at each call: what else the function uses, a model and its weights
+    above all, must not change after the first.
     """
     from torch._dynamo import config  # it takes seconds to import
 
     config.allow_rnn = True  # models that keep their weights in torch's LSTM, and do not call it
-    # The compiler's cache hangs on the code object and holds eight entries; a copy has a cache of its own.
     plain = cast(FunctionType, function)
+    arguments = plain.__code__.co_varnames[: plain.__code__.co_argcount]
+
+    def guards(entries: Sequence[Any]) -> list[bool]:
+        return [not e.name or e.name.startswith(tuple(f"L['{name}']" for name in arguments)) for e in entries]
+
+    # The compiler's cache hangs on the code object, and what it holds is no longer told apart by the model: a copy has
+    # a cache of its own.
     own = FunctionType(plain.__code__.replace(), plain.__globals__, plain.__name__, None, plain.__closure__)
-    options: dict[str, Any] = {"guard_filter_fn": _guards}
-    return cast(F, torch.compile(own, dynamic=False, fullgraph=True, options=options))
+    made = torch.compile(own, dynamic=False, fullgraph=True, options={"guard_filter_fn": guards})
+    prepared = False
 
+    def call(*args: Any) -> Any:
+        nonlocal prepared
+        if not prepared:  # weights that the model rearranges are to be ready, not to be made anew at each call
+            function(*args)
+            prepared = True
+        return made(*args)
 
-def _guards(entries: Sequence[Any]) -> list[bool]:
-    """Which of its assumptions the compiler checks at each call: not those about a gymnasium space's numbers."""
-    return ["from_numpy" not in entry.name for entry in entries]
+    return cast(F, call)
