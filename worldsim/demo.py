@@ -27,7 +27,7 @@ from worldsim.checkpoint import load
 from worldsim.data.record import record
 from worldsim.dream import Dream
 from worldsim.errors import BadInput, Stopped
-from worldsim.side_by_side import film, short_openings
+from worldsim.side_by_side import film
 from worldsim.spatial.train import TrainSpatial
 
 Found = dict[str, Any]
@@ -56,7 +56,7 @@ class Stage(NamedTuple):
     say: Callable[[Found], str]  # one line on what it found
 
 
-FULL = Scale(300, 200, 300, 150_000, 500, 3)
+FULL = Scale(300, 200, 300, 250_000, 1000, 4)
 QUICK = Scale(24, 8, 8, 4096, 40, 1)
 
 
@@ -107,9 +107,10 @@ class _Demo:
             if found is None or not (self.out / stage.product).exists():
                 print(head, flush=True)
                 with self._stoppable(number):
-                    began = time.monotonic()
+                    began, busy = time.monotonic(), time.process_time()
                     found = stage.work()
                 found["seconds"] = round(time.monotonic() - began, 1)
+                found["cpu_seconds"] = round(time.process_time() - busy, 1)
                 self.kept["stages"][stage.name] = found
                 self._write()
             else:
@@ -212,11 +213,12 @@ class _Demo:
         return f"return {agent['mean']:.2f}, random play {random['mean']:.2f}, {agent['n']:,} episodes each"
 
     def picture(self) -> Found:
-        """The same agent goes on from the same openings in both."""
+        """The same agent in both, from the same beginnings, on the first boards of the evaluation."""
         agent = load_agent(self.out / "agent")
         path = self.out / "dream.gif"
-        scenes = film(path, self.world, agent.model, short_openings(self.world, self.scale.scenes), self.seed)
-        return {"openings": [scene.number for scene in scenes], "bytes": path.stat().st_size}
+        scenes = film(path, self.world, agent.model, self.scale.scenes)
+        scores = [[take.scores[-1] for take in (scene.reality, scene.dream)] for scene in scenes]
+        return {"scores": scores, "bytes": path.stat().st_size}
 
     def say_picture(self, found: Found) -> str:
         return f"{self.out / 'dream.gif'}, {found['bytes'] / 1e6:.1f} MB"
@@ -238,9 +240,10 @@ class _Demo:
         if not console.is_terminal:
             console.width = 120  # a file or a pipe has no edge to wrap at
         console.print(table)
-        seconds = {name: stage["seconds"] for name, stage in self.kept["stages"].items()}
-        parts = ", ".join(f"{name} {value:,.0f}" for name, value in seconds.items())
-        print(f"{sum(seconds.values()):,.0f} s with {self.kept['threads']} threads: {parts}")
+        stages = self.kept["stages"]
+        total, busy = (sum(stage[key] for stage in stages.values()) for key in ("seconds", "cpu_seconds"))
+        parts = ", ".join(f"{name} {stage['seconds']:,.0f}" for name, stage in stages.items())
+        print(f"{total:,.0f} s, {busy:,.0f} s of them at work, {self.kept['threads']} threads: {parts}")
         print(f"wrote {self.path} and {self.out / 'dream.gif'}")
         zipped = self.out / "agent" / "agent.zip"
         print(f"next: worldsim play {self.name} --agent {zipped}   # watch it dream; Tab: you play")

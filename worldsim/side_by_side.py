@@ -1,8 +1,9 @@
-"""Side by side: one agent in reality and in the dream of it, from the same opening, as a moving picture."""
+"""Side by side: one agent in reality and in the dream of it, from the same beginning, as a moving picture."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -14,13 +15,15 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from worldsim.agents.evaluation import EVALUATION_SEEDS
 from worldsim.agents.policy import Trained
 from worldsim.agents.seat import make_frames
 from worldsim.checkpoint import World
-from worldsim.dream import Dream
+from worldsim.dream import Dream, Snapshot
 from worldsim.envs.through_model import ThroughModel
-from worldsim.errors import BadInput
+from worldsim.noise import stream_keys
 from worldsim.playing.film import write_gif
+from worldsim.protocol import State
 
 if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm
@@ -33,97 +36,84 @@ _HOLD = 1.2  # seconds that the last picture of a scene stays
 
 @dataclass
 class Take:
-    """One game from its opening to its end: a frame, a score and a step more than actions."""
+    """One game from its beginning to its end: a frame and a score more than steps."""
 
     frames: list[NDArray[np.uint8]]  # (H, W, C) each
     scores: list[float]
-    opening: int  # steps that were replayed, not played
     ended: bool = False  # by the game, not by the last step that was asked for
 
-    def add(self, frame: NDArray[np.uint8], reward: float) -> None:
+    def add(self, frame: NDArray[np.uint8], reward: float, ended: bool) -> None:
         """One more step."""
         self.frames.append(frame)
         self.scores.append(self.scores[-1] + reward)
+        self.ended = ended
 
 
 @dataclass(frozen=True)
 class Scene:
-    """Both games of one opening."""
+    """Both games from one beginning."""
 
-    number: int  # of the opening
+    number: int  # of the board, as the captions count
+    shared: int  # steps that the dream was shown; from there both are on their own
     reality: Take
     dream: Take
 
 
 def film(
-    path: Path, world: World, model: BaseAlgorithm, openings: Sequence[int], seed: int = 0, longest: int = 60
+    path: Path, world: World, model: BaseAlgorithm, count: int, seed: int = EVALUATION_SEEDS, longest: int = 60
 ) -> list[Scene]:
-    """Play some openings in both worlds and write the gif; see `play_scene`."""
-    scenes = [play_scene(world, model, number, seed + i, longest) for i, number in enumerate(openings)]
+    """Play the games of ``count`` seeds from ``seed`` on in both worlds and write the gif; see `play_scene`."""
+    scenes = [play_scene(world, model, seed + i, longest, number=i + 1) for i in range(count)]
     fps = int(world.provenance.get("render_fps", 8))
     write_gif(path, list(pictures(scenes, world.name, fps)), fps, side=1)
     return scenes
 
 
-def short_openings(world: World, count: int, most: int = 8) -> list[int]:
-    """The first openings of a world that show the dream at most so many real steps; any, if there are too few."""
-    lengths = [len(world.openings.episode(i)) for i in range(len(world.openings))]
-    return sorted(range(len(lengths)), key=lambda i: max(lengths[i], most))[:count]
+def play_scene(
+    world: World, model: BaseAlgorithm, seed: int, longest: int = 60, shared: int = 3, number: int = 1
+) -> Scene:
+    """An agent plays the real game; after some steps the dream goes on from there, too, with the same agent.
 
+    The model follows the real frames of the ``shared`` steps, and its state then begins the dream. From there both run
+    on their own, so they part where chance or the dream does.
 
-def play_scene(world: World, model: BaseAlgorithm, number: int, seed: int, longest: int = 60) -> Scene:
-    """The same agent goes on from an opening, once in the real game and once in the dream.
-
-    The real game is put there by resetting it with the seed of the recorded episode and replaying its actions. From
-    there both run on their own, the agent on the same features of each, so they part where chance or the dream does.
-
-    Raises:
-        BadInput: the real game does not come to the recorded frames.
+    Args:
+        world: the dream, and the eyes of the agent.
+        model: the agent; it knows the world's features.
+        seed: of the real game, of the dream and of the agent's draws.
+        longest: most steps.
+        shared: real steps that the dream is shown.
+        number: what the captions call it.
     """
+    about = world.openings.shard.about
+    camera = Camera(make_frames(about.env_id, 1, about.frames_from, **about.env_kwargs))
+    eyes, policy = ThroughModel(camera, world), Trained(model)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        reality = _real(world, model, number, seed, longest)
+        observations, _ = eyes.reset(seed=seed)
+        policy.begin(np.array([seed]))
+        reality, dream = Take([camera.frame], [0.0]), Take([camera.frame], [0.0])
+        while not reality.ended and len(reality.frames) <= longest:
+            if len(reality.frames) == shared + 1:
+                begin, mind, dream = eyes.state, copy(policy), Take([*reality.frames], [*reality.scores])
+            observations, rewards, terminated, truncated, _ = eyes.step(policy.act(observations))
+            reality.add(camera.frame, float(rewards[0]), bool(terminated[0] | truncated[0]))
+        eyes.close()
+        if len(reality.frames) <= shared + 1:  # over before the dream began
+            return Scene(number, shared, reality, reality)
         torch.manual_seed(seed)
-        return Scene(number, reality, _dreamed(world, model, number, seed, longest))
+        _dream_on(dream, world, mind, begin, seed, longest)
+    return Scene(number, shared, reality, dream)
 
 
-def _real(world: World, model: BaseAlgorithm, number: int, seed: int, longest: int) -> Take:
-    about, episode = world.openings.shard.about, world.openings.episode(number)
-    camera = Camera(make_frames(about.env_id, 1, about.frames_from, **about.env_kwargs))
-    with_eyes = ThroughModel(camera, world)
-    observations, _ = with_eyes.reset(seed=episode.seed)
-    take = Take([camera.frame], [0.0], len(episode))
-    for action in episode.actions:
-        observations, rewards, *_ = with_eyes.step(action[None])
-        take.add(camera.frame, float(rewards[0]))
-    if not np.array_equal(np.stack(take.frames), episode.frames):
-        raise BadInput(
-            f"{about.env_id} does not come to opening {number} of {world.name} again: the game has changed since it "
-            "was recorded, or does not follow its seed; record and train anew"
-        )
-    policy = Trained(model)
-    policy.begin(np.array([seed]))
+def _dream_on(take: Take, world: World, policy: Trained, begin: State, seed: int, longest: int) -> None:
+    """Play on from a state of the model, all imagined."""
+    nought = torch.zeros(1, dtype=torch.int64)
+    dreamer = Dream(world, 1)
+    dreamer.set_state(Snapshot(begin, stream_keys(torch.tensor([seed])), nought, nought))
     while not take.ended and len(take.frames) <= longest:
-        observations, rewards, terminated, truncated, _ = with_eyes.step(policy.act(observations))
-        take.add(camera.frame, float(rewards[0]))
-        take.ended = bool(terminated[0] | truncated[0])
-    with_eyes.close()
-    return take
-
-
-def _dreamed(world: World, model: BaseAlgorithm, number: int, seed: int, longest: int) -> Take:
-    episode, dream = world.openings.episode(number), Dream(world, 1)
-    take = Take([episode.frames[0]], [0.0], len(episode))
-    for frame, reward in zip(episode.frames[1:], episode.rewards, strict=True):
-        take.add(frame, float(reward))
-    dream.reset(torch.tensor([0]), torch.tensor([seed]), torch.tensor([number]))
-    policy = Trained(model)
-    policy.begin(np.array([seed]))
-    while not take.ended and len(take.frames) <= longest:
-        imagined = dream.step(torch.from_numpy(policy.act(dream.observe().numpy())))
-        take.add(dream.render()[0].numpy(), float(imagined.reward[0]))
-        take.ended = bool(imagined.terminated[0])
-    return take
+        imagined = dreamer.step(torch.from_numpy(policy.act(dreamer.observe().numpy())))
+        take.add(dreamer.render()[0].numpy(), float(imagined.reward[0]), bool(imagined.terminated[0]))
 
 
 class Camera(gym.vector.VectorWrapper[Any, Any, Any, Any, Any]):
@@ -170,10 +160,9 @@ def picture(scene: Scene, step: int, name: str) -> NDArray[np.uint8]:
         sheet.paste(_panel(take.frames[at], scale, dim=over), (left, _STRIP))
         middle = _STRIP // 2
         draw.text((left, middle), title, _INK, _font(16), anchor="lm")
-        draw.text((left + width, middle), f"opening {scene.number}", _FAINT, _font(14), anchor="rm")
-        real = take is scene.reality
-        how = ("replayed" if real else "shown") if at <= take.opening else ("" if real else "imagined")
-        state = f"ended at step {at}" if over else ", ".join(filter(None, (f"step {at}", how)))
+        draw.text((left + width, middle), f"new board {scene.number}", _FAINT, _font(14), anchor="rm")
+        how = "" if take is scene.reality else ", shown" if at <= scene.shared else ", imagined"
+        state = f"ended at step {at}" if over else f"step {at}{how}"
         below = _STRIP + height + middle
         draw.text((left, below), f"score {take.scores[at]:.1f}", _INK, _font(16), anchor="lm")
         draw.text((left + width, below), state, _INK if over else _FAINT, _font(14), anchor="rm")
