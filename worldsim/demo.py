@@ -105,8 +105,8 @@ class _Demo:
             head = f"[{number}/{len(self.stages)}] {stage.title}"
             found = self.kept["stages"].get(stage.name)
             if found is None or not (self.out / stage.product).exists():
-                print(head, flush=True)
                 with self._stoppable(number):
+                    print(head, flush=True)
                     began, busy = time.monotonic(), time.process_time()
                     found = stage.work()
                 found["seconds"] = round(time.monotonic() - began, 1)
