@@ -19,6 +19,7 @@ def card(name: str, kind: str, provenance: dict[str, Any]) -> str:
     lines += [
         "```python",
         "import gymnasium as gym, worldsim",
+        "",
         f'env = gym.make("WorldSim/Dream-v0", model="{name}")',
         "```",
         "",
