@@ -68,10 +68,14 @@ def sample(mix: Mixture, uniform: Tensor, normal: Tensor, temperature: Tensor) -
     """
     tau = temperature[:, None]
     share = torch.softmax(mix.logits / tau[:, None], 1)
-    below, mu, log_sigma = torch.zeros_like(uniform), mix.mu[:, 0], mix.log_sigma[:, 0]
-    for k in range(1, mix.mu.shape[1]):  # a chain of choices takes half the time of cumsum, count and gather
-        below = below + share[:, k - 1]
-        beyond = below <= uniform
-        mu, log_sigma = torch.where(beyond, mix.mu[:, k], mu), torch.where(beyond, mix.log_sigma[:, k], log_sigma)
+    if torch.compiler.is_compiling():  # becomes one loop; run operation by operation it is the slower way
+        below, mu, log_sigma = torch.zeros_like(uniform), mix.mu[:, 0], mix.log_sigma[:, 0]
+        for k in range(1, mix.mu.shape[1]):
+            below = below + share[:, k - 1]
+            beyond = below <= uniform
+            mu, log_sigma = torch.where(beyond, mix.mu[:, k], mu), torch.where(beyond, mix.log_sigma[:, k], log_sigma)
+    else:
+        pick = (share.cumsum(1)[:, :-1] <= uniform[:, None]).sum(1, keepdim=True)  # (B, 1, Z) in [0, K)
+        mu, log_sigma = mix.mu.gather(1, pick)[:, 0], mix.log_sigma.gather(1, pick)[:, 0]
     sigma = torch.exp(log_sigma.clamp(LOG_SIGMA_MIN, LOG_SIGMA_MAX))
     return torch.addcmul(mu, sigma * tau.sqrt(), normal)
