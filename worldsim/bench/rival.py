@@ -10,7 +10,7 @@ import sys
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from worldsim.bench.contest import Timer
 from worldsim.errors import BadInput
@@ -81,5 +81,6 @@ class Rival:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            raise BadInput(f"--rival-python {self._process.args[0]} cannot run simulusion; {_INSTALL}")  # type: ignore[index]
+            program = cast(list[str], self._process.args)[0]
+            raise BadInput(f"--rival-python {program} cannot run simulusion; {_INSTALL}")
         return dict(json.loads(line))
