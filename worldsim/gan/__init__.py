@@ -1,0 +1,1 @@
+"""The shared adversarial core: losses by name, penalties, what acts against collapse, and network blocks."""
