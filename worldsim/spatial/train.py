@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,33 +15,26 @@ from worldsim.checkpoint import World
 from worldsim.data.recording import Recording
 from worldsim.data.windows import Windows
 from worldsim.heads import recorded_outcomes
-from worldsim.openings import pick_openings, write_openings
-from worldsim.provenance import provenance
 from worldsim.space_json import to_json
 from worldsim.spatial.episodes import CodeEpisodes
 from worldsim.spatial.objective import TransitionObjective, VisionObjective
 from worldsim.spatial.transition import TransitionConfig
 from worldsim.spatial.world import SpatialConfig, SpatialWorld
 from worldsim.training import FitResult, fit
+from worldsim.training.command import TrainCommand
 from worldsim.training.config import FitConfig
 from worldsim.vae.colour import colour_weights
 from worldsim.vae.patch_vq import PatchVQConfig
 
 
 @dataclass(frozen=True)
-class TrainSpatial:
+class TrainSpatial(TrainCommand):
     """Train a spatial world: a codebook over patches and a local transition gated by the action.
 
     Made for games that move on a grid; any recording of image frames trains. Run the same command again to go on
     after Ctrl-C or a kill.
     """
 
-    recording: tyro.conf.Positional[Path]
-    """Folder that ``worldsim record`` wrote."""
-    out: Path
-    """Folder for the world, its logs and checkpoints."""
-    name: str = ""
-    """Name on the card; the folder's name if empty."""
     patch: int | None = None
     """Side of a patch in pixels; None takes 12 where it divides the frame, else an eighth of the longer side."""
     codes: int = 64
@@ -59,30 +51,7 @@ class TrainSpatial:
     """Adam's for both parts, falling along a cosine to a twentieth."""
     outcome_weight: float = 0.5
     """Nats of the outcome against mean nats of a cell."""
-    openings: int = 256
-    """Stretches of real play that the world keeps to begin dreams from."""
-    opening_steps: int = 24
-    """Most steps of one."""
-    seed: int = 0
-    """Of weights, batches and openings."""
-    precision: Literal["32-true", "bf16-mixed"] = "bf16-mixed"
-    """bf16-mixed is about twice as fast on CPUs with AVX512-BF16 or AMX and on GPUs."""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    """auto takes a GPU where there is one."""
-    devices: int = 1
-    """Processes on this machine."""
-    nodes: int = 1
-    """Machines."""
-    threads: int | None = None
-    """CPU threads; None leaves torch's setting."""
     transition: tyro.conf.Suppress[TransitionConfig] = field(default_factory=TransitionConfig)
-
-    def run(self) -> None:
-        """Train, save, and say what to do next."""
-        world = self.train()
-        if world is not None:
-            print(f"wrote {self.out} ({world.name}: {len(world.openings)} openings)")
-            print(f"next: worldsim play {self.out}   or   worldsim train-agent --in {self.out} --out runs/agent")
 
     def train(self) -> World | None:
         """The whole of it; returns the world (None in processes other than the first)."""
@@ -107,28 +76,16 @@ class TrainSpatial:
         with torch.inference_mode():
             model.tiles.copy_(model.vision.tiles())
         done = self.fit_transition(model, recording, whole)
-        if done.rank != 0:
-            return None
-        stretches = pick_openings(recording, self.openings, self.opening_steps, self.seed, whole)
-        self.out.mkdir(parents=True, exist_ok=True)
-        world = World(
+        return self.finish(
             "spatial",
-            model.cpu().eval().requires_grad_(False),
-            write_openings(self.out / "openings.h5", stretches, recording.about),
-            provenance(
-                recording,
-                vision_steps=seen.steps,
-                vision_seconds=round(seen.seconds, 1),
-                steps=done.steps,
-                seconds=round(done.seconds, 1),
-                seed=self.seed,
-                losses={k: round(v, 5) for k, v in {**seen.logs, **done.logs}.items() if "per_second" not in k},
-                total_seconds=round(time.perf_counter() - began, 1),
-            ),
-            self.name or self.out.resolve().name,
+            model,
+            recording,
+            whole,
+            [seen, done],
+            vision_steps=seen.steps,
+            vision_seconds=round(seen.seconds, 1),
+            total_seconds=round(time.perf_counter() - began, 1),
         )
-        world.save(self.out)
-        return world
 
     def fit_vision(self, model: SpatialWorld, recording: Recording) -> FitResult:
         """Train the codebook on patches of frames drawn anywhere in the recording."""
@@ -142,7 +99,7 @@ class TrainSpatial:
             rng = np.random.default_rng([self.seed, step, rank])
             return cut[torch.from_numpy(rng.integers(0, len(cut), min(2048, len(cut))))]
 
-        return fit(objective, patches, self._fit_config(self.vision_steps, "32-true"), self.out, "vision")
+        return fit(objective, patches, self._cosine(self.vision_steps, precision="32-true"), self.out, "vision")
 
     def fit_transition(self, model: SpatialWorld, recording: Recording, whole: bool) -> FitResult:
         """Turn the recording into codes and train the transition on them."""
@@ -151,24 +108,16 @@ class TrainSpatial:
         for parameter in objective.parameters():
             if parameter.dim() == 4:
                 parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
-        config = replace(self._fit_config(self.steps, self.precision), clip_norm=1.0)
-        return fit(objective, episodes.batch, config, self.out, "transition")
+        return fit(objective, episodes.batch, self._cosine(self.steps, clip_norm=1.0), self.out, "transition")
 
-    def _fit_config(self, steps: int, precision: Literal["32-true", "bf16-mixed"]) -> FitConfig:
-        return FitConfig(
-            steps=steps,
+    def _cosine(self, steps: int, **changes: Any) -> FitConfig:
+        return self.fit_config(
+            steps,
             learning_rate=self.learning_rate,
             schedule="cosine",
             min_learning_rate=self.learning_rate / 20,
             warmup=min(100, steps // 10),
-            precision=precision,
-            device=self.device,
-            devices=self.devices,
-            nodes=self.nodes,
-            threads=self.threads,
-            seed=self.seed,
-            checkpoint_every=max(50, min(500, steps // 4)),
-            sample_every=max(1, steps // 8),
+            **changes,
         )
 
 

@@ -5,23 +5,19 @@ from __future__ import annotations
 import hashlib
 import time
 from dataclasses import dataclass, fields, replace
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import torch
-import tyro
 from numpy.typing import NDArray
 
 from worldsim.checkpoint import World
 from worldsim.data.recording import Recording
 from worldsim.data.windows import Windows
 from worldsim.heads import recorded_outcomes
-from worldsim.openings import pick_openings, write_openings
-from worldsim.provenance import provenance
 from worldsim.space_json import to_json
 from worldsim.training import FitResult, fit
-from worldsim.training.config import FitConfig
+from worldsim.training.command import TrainCommand
 from worldsim.vae.colour import colour_weights
 from worldsim.vae.conv_vae import ConvVAE
 from worldsim.vae.images import shrink
@@ -35,19 +31,13 @@ _NEIGHBOURS = 4  # frames of V's batch that come from one place: a chunk of the 
 
 
 @dataclass(frozen=True)
-class TrainVisionMemory:
+class TrainVisionMemory(TrainCommand):
     """Train World Models' V and M (Ha & Schmidhuber 2018): a convolutional VAE and an MDN-RNN.
 
     Any recording of image frames trains. Run the same command again to go on after Ctrl-C or a kill. What is not given
     is the preset's.
     """
 
-    recording: tyro.conf.Positional[Path]
-    """Folder that ``worldsim record`` wrote."""
-    out: Path
-    """Folder for the world, its logs and checkpoints."""
-    name: str = ""
-    """Name on the card; the folder's name if empty."""
     preset: Literal["published", "repaired", "published-car", "published-doom", "fast"] = "published"
     """published: the paper's nets and losses, in minutes on a CPU; repaired: V's loss changed so that small things of
     rare colours survive; published-car, published-doom: sizes and schedules of the two experiments; fast: to try."""
@@ -75,29 +65,6 @@ class TrainVisionMemory:
     """Most steps of a stretch."""
     memory_learning_rate: float | None = None
     """Adam's for M."""
-    openings: int = 256
-    """Stretches of real play that the world keeps to begin dreams from."""
-    opening_steps: int = 24
-    """Most steps of one."""
-    seed: int = 0
-    """Of weights, batches and openings."""
-    precision: Literal["32-true", "bf16-mixed"] = "bf16-mixed"
-    """bf16-mixed is about twice as fast on CPUs with AVX512-BF16 or AMX and on GPUs."""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    """auto takes a GPU where there is one."""
-    devices: int = 1
-    """Processes on this machine."""
-    nodes: int = 1
-    """Machines."""
-    threads: int | None = None
-    """CPU threads; None leaves torch's setting."""
-
-    def run(self) -> None:
-        """Train, save, and say what to do next."""
-        world = self.train()
-        if world is not None:
-            print(f"wrote {self.out} ({world.name}: {len(world.openings)} openings)")
-            print(f"next: worldsim play {self.out}   or   worldsim train-agent --in {self.out} --out runs/agent")
 
     @property
     def settings(self) -> Settings:
@@ -111,29 +78,17 @@ class TrainVisionMemory:
         model = self.untrained(recording)
         seen = self.fit_vision(model.vision, recording)
         done = self.fit_memory(model, recording)
-        if done.rank != 0:
-            return None
-        whole = int(recording.lengths.max()) <= self.settings.length
-        stretches = pick_openings(recording, self.openings, self.opening_steps, self.seed, whole)
-        world = World(
+        return self.finish(
             "vision-memory",
-            model.cpu().eval().requires_grad_(False),
-            write_openings(self.out / "openings.h5", stretches, recording.about),
-            provenance(
-                recording,
-                preset=self.preset,
-                vision_steps=seen.steps,
-                vision_seconds=round(seen.seconds, 1),
-                steps=done.steps,
-                seconds=round(done.seconds, 1),
-                seed=self.seed,
-                losses={k: round(v, 5) for k, v in {**seen.logs, **done.logs}.items() if "per_second" not in k},
-                total_seconds=round(time.perf_counter() - began, 1),
-            ),
-            self.name or self.out.resolve().name,
+            model,
+            recording,
+            int(recording.lengths.max()) <= self.settings.length,
+            [seen, done],
+            preset=self.preset,
+            vision_steps=seen.steps,
+            vision_seconds=round(seen.seconds, 1),
+            total_seconds=round(time.perf_counter() - began, 1),
         )
-        world.save(self.out)
-        return world
 
     def untrained(self, recording: Recording) -> VisionMemoryWorld:
         """The world that fits a recording, with its first weights."""
@@ -173,8 +128,8 @@ class TrainVisionMemory:
             sample = [pictures(step, 0, 1) for step in range(8)]
             colours = colour_weights(torch.cat([batch.frames[batch.mask] for batch in sample]))
         objective = ConvVAEObjective(vision, settings.kl_tolerance, settings.kl_weight, colours)
-        config = replace(
-            self._fit_config(settings.vision_steps),
+        config = self.fit_config(
+            settings.vision_steps,
             learning_rate=settings.vision_learning_rate,
             schedule=settings.vision_schedule,
             # At once at full rate, V first learns that most pixels are black, and the sigmoid holds it there.
@@ -188,8 +143,8 @@ class TrainVisionMemory:
         latents = self.latents(model.vision, recording)
         episodes = LatentEpisodes(latents, recording, settings.length, settings.memory_batch, self.seed)
         objective = MemoryObjective(model, settings.done_weight, settings.outcome_weight)
-        config = replace(
-            self._fit_config(settings.memory_steps),
+        config = self.fit_config(
+            settings.memory_steps,
             learning_rate=settings.memory_learning_rate,
             schedule=settings.memory_schedule,
             min_learning_rate=1e-5,
@@ -208,16 +163,3 @@ class TrainVisionMemory:
             return np.load(path, mmap_mode="r")
         dtype = torch.bfloat16 if self.precision == "bf16-mixed" else torch.float32
         return encode(vision, recording, path, dtype)
-
-    def _fit_config(self, steps: int) -> FitConfig:
-        return FitConfig(
-            steps=steps,
-            precision=self.precision,
-            device=self.device,
-            devices=self.devices,
-            nodes=self.nodes,
-            threads=self.threads,
-            seed=self.seed,
-            checkpoint_every=max(1, min(500, steps // 4)),
-            sample_every=max(1, steps // 8),
-        )
