@@ -36,22 +36,22 @@ def test_a_cell_sees_only_what_was_drawn_before_it_near_or_in_number() -> None:
     with torch.no_grad():
         m.drawn_mix.weight.zero_()  # near alone
     read, after = reading(m, 1)
-    logits = m.log_likelihood_logits(read, after)[0]
+    logits = m.log_likelihood_logits(read, after)[0][0]
     for j in range(49):
         changed = after.clone()
         changed.view(-1)[j] = (changed.view(-1)[j] + 1) % m.codes
-        moved = (m.log_likelihood_logits(read, changed)[0] - logits).abs().amax(-1) > 0
+        moved = (m.log_likelihood_logits(read, changed)[0][0] - logits).abs().amax(-1) > 0
         apart = torch.tensor([abs(i // 7 - j // 7) + abs(i % 7 - j % 7) for i in range(49)])
         allowed = (apart > 0) & (apart <= 2) & (m.order > m.order[j])
         assert not (moved & ~allowed).any()
         assert (moved == allowed).float().mean() > 0.95  # a dead unit may hide one
     torch.nn.init.normal_(m.drawn_mix.weight)
     m.near_mix.weight.zero_()  # numbers alone
-    logits = m.log_likelihood_logits(read, after)[0]
+    logits = m.log_likelihood_logits(read, after)[0][0]
     for j in range(49):
         changed = after.clone()
         changed.view(-1)[j] = (changed.view(-1)[j] + 1) % m.codes
-        moved = (m.log_likelihood_logits(read, changed)[0] - logits).abs().amax(-1) > 0
+        moved = (m.log_likelihood_logits(read, changed)[0][0] - logits).abs().amax(-1) > 0
         assert not (moved & ~(m.order > m.order[j])).any()
 
 
@@ -62,7 +62,7 @@ def test_the_chain_rule_sums_to_one() -> None:
     total = 0.0
     for picture in itertools.product(range(2), repeat=6):
         after = torch.tensor(picture).reshape(1, 2, 3)
-        logp = m.log_likelihood_logits(read, after).log_softmax(-1)[0]
+        logp = m.log_likelihood_logits(read, after)[0].log_softmax(-1)[0]
         total += float(logp.gather(1, after.reshape(6, 1)).sum().exp())
     assert total == pytest.approx(1, abs=1e-5)
 
@@ -78,7 +78,7 @@ def test_draws_follow_the_likelihood() -> None:
     seen = torch.bincount(index, minlength=16) / n
     for number in range(16):
         after = torch.tensor([number >> k & 1 for k in (3, 2, 1, 0)]).reshape(1, 2, 2)
-        logp = m.log_likelihood_logits(read[:1], after).log_softmax(-1)[0]
+        logp = m.log_likelihood_logits(read[:1], after)[0].log_softmax(-1)[0]
         p = float(logp.gather(1, after.reshape(4, 1)).sum().exp())
         assert abs(float(seen[number]) - p) < 5 * (p * (1 - p) / n) ** 0.5 + 1e-4
 
@@ -87,7 +87,7 @@ def test_cold_draws_are_the_likeliest() -> None:
     m = made()
     read, _ = reading(m, 2)
     cold = m.draw(read, torch.rand(2, 49), torch.full((2,), 1e-4))
-    logits = m.log_likelihood_logits(read, cold)
+    logits, _ = m.log_likelihood_logits(read, cold)
     assert torch.equal(logits.argmax(-1).reshape(2, 7, 7), cold)
 
 

@@ -43,15 +43,16 @@ class VisionObjective(nn.Module):
 class TransitionObjective(nn.Module):
     """Trains transition and outcome head: nats a cell of the next grid plus nats a step of the outcome.
 
-    ``loss = mean over cells of -log p(x'_i | ...) + outcome_weight * -log p(reward, end | x, x', a, h)``, averaged
-    over the steps before the end of each episode; real codes are fed at every step (teacher forcing).
+    ``loss = mean over cells of -log p(x'_i | drawn) - alone_weight * log p(x'_i by itself)
+    + outcome_weight * -log p(reward, end | x, x', a, h)``, averaged over the steps before the end of each episode;
+    real codes are fed at every step (teacher forcing).
     """
 
-    def __init__(self, world: SpatialWorld, outcome_weight: float = 0.5) -> None:
+    def __init__(self, world: SpatialWorld, outcome_weight: float = 0.5, alone_weight: float = 0.3) -> None:
         super().__init__()
         self.transition, self.outcome = world.transition, world.outcome
         self.action_space = world.action_space
-        self.outcome_weight = outcome_weight
+        self.outcome_weight, self.alone_weight = outcome_weight, alone_weight
         self._vision, self._tiles, self._shape = [world.vision], world.tiles, world.config.frame_shape  # not trained
 
     def picture(self, codes: Tensor) -> Tensor:
@@ -85,11 +86,17 @@ class TransitionObjective(nn.Module):
         kept = mask.flatten().nonzero()[:, 0]  # only real steps cost time
         before, after, seen = before[kept], after[kept], seen[kept]
         then, mem = summary[:, 1:].flatten(0, 1)[kept], h.flatten(0, 1)[kept]
-        logits = m.log_likelihood_logits(m.read(before, seen, mem), after).float()
-        nats = F.cross_entropy(logits.flatten(0, 1), after.flatten(), reduction="none")
+        logits, alone = m.log_likelihood_logits(m.read(before, seen, mem), after)
+        nats = F.cross_entropy(logits.float().flatten(0, 1), after.flatten())
+        nats_alone = F.cross_entropy(alone.float().flatten(0, 1), after.flatten())
         features = torch.cat([seen, then, mem], -1)
         reward, ended = batch.rewards.flatten()[kept], batch.terminated.flatten()[kept]
         outcome = self.outcome.loss(features, reward, ended, torch.ones_like(ended))
         wrong = (logits.detach().argmax(-1) != after.flatten(1)).float().mean()
-        logs = {"cell_nats": nats.mean().detach(), "outcome_nats": outcome.detach(), "cells_wrong": wrong}
-        return nats.mean() + self.outcome_weight * outcome, logs
+        logs = {
+            "cell_nats": nats.detach(),
+            "cell_nats_alone": nats_alone.detach(),
+            "outcome_nats": outcome.detach(),
+            "cells_wrong": wrong,
+        }
+        return nats + self.alone_weight * nats_alone + self.outcome_weight * outcome, logs

@@ -8,9 +8,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from worldsim.nn.lstm import LSTM
+
 _GROUPS = 5
 _NEAR = tuple((r, c) for r in range(-2, 3) for c in range(-2, 3) if 0 < abs(r) + abs(c) <= 2)
 _CLOCK = 8  # sines and cosines of the step count, periods 8 to 1024
+_SURE = 0.98  # most that the cells drawn so far may have taken of a thing's probability: odds grow 50 times at most
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,8 @@ class TransitionConfig:
     """Width of the outcome head."""
     drawn: int = 160
     """Hidden units that weigh what a cell expects against what was drawn before it."""
+    things: int = 16
+    """Most things of which a picture holds at most one (`worldsim.spatial.things`)."""
     clock: bool = True
     """Whether the LSTM is told how many steps the stream is old; only for worlds trained from the first frame on."""
 
@@ -40,14 +45,19 @@ class Transition(nn.Module):
 
     ``s = [S x, present(x)]``; ``h' = LSTM([s, a, clock], h)``; ``g = MLP([s, a, h'])``;
     ``f = relu(W (sigmoid(g_1) * conv3x3(E x)) + g_2 + position)``, ``f = relu(f + conv3x3(f))``;
-    ``p(x'_i) = softmax(U f_i + V relu(F f_i + N near_i + P present_i))``, where near_i are the codes already drawn
-    within two steps of i, and present_i says which codes were drawn anywhere.
+    ``m_i = U f_i`` are the logits of cell i by itself, ``p(x'_i | drawn) = softmax(m_i + left_i + V relu(F f_i +
+    N near_i + P present_i))``, where near_i are the codes already drawn within two steps of i, present_i says which
+    codes were drawn anywhere, and left_i settles things of which there is one.
 
     Cells are drawn in five passes, cell (r, c) in pass ``(r + 2 c) mod 5``: a cell and its four neighbours all fall
     into different passes, and so do the cells that a mover at one place can move to. Each pass sees what the earlier
-    ones drew within two steps, and which codes they drew anywhere, so a ghost that was drawn to the left is not drawn
-    again to the right or at the edge: it neither multiplies nor fades. The likelihood is exact (a chain rule over the
-    passes), and training needs one pass.
+    ones drew. The likelihood is exact (a chain rule over the passes), and training needs one pass.
+
+    A thing (a ghost; its faces are several codes) that a picture holds at most once must not be drawn twice, and must
+    be drawn somewhere if it does not leave. If q_i is the probability that cell i by itself gives to the thing, and
+    the cells drawn so far had S of it and did not take it, then cell i takes it with probability ``q_i / (1 - S)``:
+    ``left_i = alpha (log(1 - q_i) - log(1 - q_i - S))`` for its codes, which is the exact conditional at alpha = 1;
+    once it is drawn, ``left_i = -beta``. Alpha (1 at first) and beta (6) are learned.
 
     Source: ours. The gate by the action follows the idea of GameGAN's ``h * H(a, z)`` (arXiv:2005.12126, section 3.1);
     codes drawn independently are VQ world models' usual choice.
@@ -59,6 +69,7 @@ class Transition(nn.Module):
     order: Tensor
     near: Tensor
     by_pass: Tensor
+    faces: Tensor
 
     def __init__(self, config: TransitionConfig, codes: int, rows: int, cols: int, action_size: int) -> None:
         super().__init__()
@@ -67,7 +78,7 @@ class Transition(nn.Module):
         self.embed = nn.Embedding(codes, config.embedding)
         self.summarise = nn.Linear(config.embedding, config.summary)
         seen = cells * config.summary + codes + action_size
-        self.lstm = nn.LSTM(seen + (_CLOCK if config.clock else 0), config.hidden, batch_first=True)
+        self.lstm = LSTM(seen + (_CLOCK if config.clock else 0), config.hidden)
         self.gate = nn.Sequential(nn.Linear(seen + config.hidden, 128), nn.ReLU(), nn.Linear(128, config.gated + width))
         self.local = nn.Conv2d(config.embedding, config.gated, 3, padding=1)
         self.mix = nn.Conv2d(config.gated, width, 1, bias=False)
@@ -77,7 +88,10 @@ class Transition(nn.Module):
         self.cell_mix = nn.Linear(width, config.drawn)
         self.near_mix = nn.Linear(len(_NEAR) * 16, config.drawn, bias=False)
         self.drawn_mix = nn.Linear(codes, config.drawn, bias=False)
-        self.logits = nn.Linear(width + config.drawn, codes)
+        self.alone = nn.Linear(width, codes)
+        self.joint = nn.Linear(config.drawn, codes, bias=False)
+        self.alpha, self.beta = nn.Parameter(torch.tensor(1.0)), nn.Parameter(torch.tensor(6.0))
+        self.register_buffer("faces", torch.zeros(codes, config.things))  # (K, things): 1 where a code is a face
         order, near = _passes(rows, cols)
         self.register_buffer("order", order, persistent=False)
         self.register_buffer("near", near, persistent=False)
@@ -103,13 +117,14 @@ class Transition(nn.Module):
         """The LSTM's input: (..., seen [+ 8])."""
         return torch.cat([seen, self.clock(age)], -1) if self.config.clock else seen
 
+    def set_things(self, thing: Tensor) -> None:
+        """Take the things that `find_things` found: the first ones, as many as there is room for."""
+        known = (thing >= 0) & (thing < self.config.things)
+        self.faces.zero_()[known, thing[known]] = 1
+
     def step(self, remembered: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
         """One step of the LSTM: (n, seen), (n, H), (n, H) -> h, c."""
-        w_ih, w_hh, b_ih, b_hh = self.lstm.all_weights[0]  # torch.lstm_cell is the same sum, but does not compile
-        gates = F.linear(remembered, w_ih, b_ih) + F.linear(h, w_hh, b_hh)
-        i, f, g, o = gates.float().chunk(4, 1)
-        c = torch.addcmul(f.sigmoid() * c, i.sigmoid(), g.tanh())
-        return o.sigmoid() * c.tanh(), c
+        return self.lstm.step(remembered, h, c)
 
     def read(self, codes: Tensor, seen: Tensor, h: Tensor) -> Tensor:
         """All about the next picture that does not depend on what is drawn of it: (n, R*C, channels)."""
@@ -120,11 +135,15 @@ class Transition(nn.Module):
         x = F.relu(x + self.residual(x))
         return x.permute(0, 2, 3, 1).flatten(1, 2)
 
-    def draw_logits(self, cells: Tensor, known: Tensor, near: Tensor, drawn: Tensor) -> Tensor:
-        """Logits of some cells.
+    def draw_logits(
+        self, cells: Tensor, alone: Tensor, left: Tensor, known: Tensor, near: Tensor, drawn: Tensor
+    ) -> Tensor:
+        """Logits of some cells given what was drawn.
 
         Args:
             cells: (n, m, channels), from `read`.
+            alone: (n, m, K), their logits by themselves.
+            left: (n, m, K), from `left`.
             known: (n, R*C + 2, 16), embeddings of the cells drawn so far, "not drawn yet" and "outside".
             near: (m, 12), where each cell looks.
             drawn: (n, m or 1, K), 1 for each code that was drawn in an earlier pass, else 0.
@@ -134,8 +153,26 @@ class Transition(nn.Module):
         """
         around = known[:, near.flatten()].reshape(len(known), len(near), near.shape[1] * known.shape[2])
         weighed = F.relu(self.cell_mix(cells) + self.near_mix(around) + self.drawn_mix(drawn))
-        out: Tensor = self.logits(torch.cat([cells, weighed], -1))
-        return out
+        return alone + left + self.joint(weighed)
+
+    def shares(self, alone: Tensor) -> Tensor:
+        """The probability that each cell by itself gives to each thing: logits (n, m, K) -> (n, m, things)."""
+        return alone.detach().float().softmax(-1) @ self.faces
+
+    def left(self, share: Tensor, taken: Tensor, drawn: Tensor) -> Tensor:
+        """How much likelier each code is for what earlier passes did and did not draw.
+
+        Args:
+            share: (n, m, things), of the cells.
+            taken: (n, m or 1, things), sums of the shares of all cells drawn before.
+            drawn: (n, m or 1, K), as in `draw_logits`.
+
+        Returns:
+            (n, m, K), added to the logits.
+        """
+        there = (drawn @ self.faces).clamp(max=1)
+        gain = -torch.log1p(-(taken / (1 - share).clamp(min=1e-3)).clamp(max=_SURE))
+        return (self.alpha * gain * (1 - there) - self.beta * there) @ self.faces.T
 
     def known(self, codes: Tensor | None, batch: int) -> Tensor:
         """The cells drawn so far, then the entries for "not drawn yet" and "outside": (n, R*C + 2) int64."""
@@ -145,27 +182,37 @@ class Transition(nn.Module):
             blank[:, :-2] = codes.flatten(1)
         return blank
 
-    def log_likelihood_logits(self, cells: Tensor, after: Tensor) -> Tensor:
-        """Teacher forcing: logits of every cell given the cells of ``after`` (n, R, C) drawn before it."""
+    def log_likelihood_logits(self, cells: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:
+        """Teacher forcing: logits of every cell given the cells of ``after`` (n, R, C) drawn before it, and alone."""
         known = self.near_embed(self.known(after, len(after)))
         earlier = (self.order[:, None] < torch.arange(_GROUPS, device=after.device)).to(known.dtype)  # (R*C, 5)
         one_hot = F.one_hot(after.flatten(1), self.codes).to(known.dtype)
-        drawn = torch.einsum("nck,cg->ngk", one_hot, earlier).clamp(max=1)  # codes drawn before each pass
-        return self.draw_logits(cells, known, self.near, drawn[:, self.order])
+        drawn = torch.einsum("nck,cg->ngk", one_hot, earlier).clamp(max=1)[:, self.order]  # codes drawn before
+        alone = self.alone(cells)
+        share = self.shares(alone)
+        taken = torch.einsum("nct,cg->ngt", share, earlier.float())[:, self.order]
+        with torch.autocast(cells.device.type, enabled=False):
+            left = self.left(share, taken, drawn.float())
+        return self.draw_logits(cells, alone, left, known, self.near, drawn), alone
 
     def draw(self, cells: Tensor, uniform: Tensor, temperature: Tensor) -> Tensor:
         """Sample the next picture: uniform (n, R*C), temperature (n,) -> (n, R, C) int64."""
-        batch = len(uniform)
+        batch, warmth = len(uniform), temperature[:, None, None]
         known = self.known(None, batch)
         embedded = self.near_embed(known)
-        drawn = embedded.new_zeros(batch, self.codes)
+        drawn = embedded.new_zeros(batch, 1, self.codes)
+        alone = self.alone(cells)
+        share = self.shares(alone / warmth)
+        taken = share.new_zeros(batch, 1, share.shape[2])
         for group in torch.split(self.by_pass, self.pass_sizes):
-            logits = self.draw_logits(cells[:, group], embedded, self.near[group], drawn[:, None]).float()
-            total = (logits / temperature[:, None, None]).softmax(-1).cumsum(-1)
+            left = self.left(share[:, group], taken, drawn.float())
+            logits = self.draw_logits(cells[:, group], alone[:, group], left, embedded, self.near[group], drawn).float()
+            total = (logits / warmth).softmax(-1).cumsum(-1)
             pick = (uniform[:, group, None] * total[..., -1:] >= total).sum(-1).clamp(max=self.codes - 1)
             known[:, group] = pick
             embedded[:, group] = self.near_embed(pick)
-            drawn = drawn.scatter(1, pick, 1.0)
+            drawn = drawn.scatter(2, pick[:, None], 1.0)
+            taken = taken + share[:, group].sum(1, keepdim=True)
         return known[:, :-2].contiguous().view(batch, self.rows, self.cols)
 
 
