@@ -24,7 +24,8 @@ def pictures(n: int = 4000) -> torch.Tensor:
 def test_faces_of_one_mover_are_one_thing_and_walls_are_none() -> None:
     thing = find_things(pictures().split(7), codes=6)
     assert thing[2] == thing[3] >= 0
-    assert thing[4] >= 0 and thing[4] != thing[2]
+    assert thing[4] >= 0
+    assert thing[4] != thing[2]
     assert thing[[0, 1, 5]].tolist() == [-1, -1, -1]  # found everywhere, and never found
 
 
@@ -43,13 +44,13 @@ def test_two_movers_that_meet_are_two_things() -> None:
 
 
 def test_a_thing_is_drawn_once_and_as_often_in_each_cell_as_the_cell_alone_says() -> None:
-    """Cells by themselves give it .3, .25, .2, .15, .1 in turn: the draws hold it exactly once, in these shares."""
+    """Cells by themselves give it .25, .2, .15, .12, .08: it is drawn once, or with .2 not at all, in these shares."""
     m, n = made(codes=3, rows=1, cols=5), 40_000
     m.set_things(torch.tensor([-1, -1, 0]))
     for layer in (m.alone, m.joint):
         torch.nn.init.zeros_(layer.weight)
     torch.nn.init.zeros_(m.alone.bias)
-    share = torch.tensor([0.3, 0.25, 0.2, 0.15, 0.1])
+    share = torch.tensor([0.25, 0.2, 0.15, 0.12, 0.08])
     alone = torch.stack([(1 - share) / 2, (1 - share) / 2, share], -1).log()
     m.alone = Fixed(alone)  # type: ignore[assignment]
     m.beta.fill_(50.0)
@@ -57,10 +58,7 @@ def test_a_thing_is_drawn_once_and_as_often_in_each_cell_as_the_cell_alone_says(
     uniform = torch.rand(n, 5, generator=torch.Generator().manual_seed(0))
     drawn = m.draw(cells, uniform, torch.ones(n)).reshape(n, 5) == 2
     assert (drawn.sum(1) <= 1).all()
-    assert (
-        drawn.any(1).float().mean() > 0.98
-    )  # odds grow fifty times at most: the last cell, .1 by itself, misses in 15 %
-    torch.testing.assert_close(drawn.float().mean(0), share, atol=0.012, rtol=0)
+    torch.testing.assert_close(drawn.float().mean(0), share, atol=0.01, rtol=0)
 
 
 class Fixed(torch.nn.Module):

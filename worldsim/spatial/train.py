@@ -18,6 +18,7 @@ from worldsim.heads import recorded_outcomes
 from worldsim.space_json import to_json
 from worldsim.spatial.episodes import CodeEpisodes
 from worldsim.spatial.objective import TransitionObjective, VisionObjective
+from worldsim.spatial.things import find_things
 from worldsim.spatial.transition import TransitionConfig
 from worldsim.spatial.world import SpatialConfig, SpatialWorld
 from worldsim.training import FitResult, fit
@@ -104,6 +105,7 @@ class TrainSpatial(TrainCommand):
     def fit_transition(self, model: SpatialWorld, recording: Recording, whole: bool) -> FitResult:
         """Turn the recording into codes and train the transition on them."""
         episodes = encode(model, recording, self.length, self.batch, whole, self.seed)
+        model.transition.set_things(find_things(map(torch.from_numpy, episodes.codes), self.codes))
         objective = TransitionObjective(model, self.outcome_weight)
         for parameter in objective.parameters():
             if parameter.dim() == 4:
