@@ -91,7 +91,7 @@ class PacManEnv(gym.Env[Bytes, np.int64]):
         task: "arcade", "flag" or "maze".
         observation: "pixels" or "grid".
         view: cells along a side of the window; an odd number.
-        board: cells along a side of the board, 8 to 40.
+        board: cells along a side of the board, 8 to 40. Or a pair of them: rows and columns.
         ghosts: 0 to 4; None takes the task's own number.
         pellets: power pellets, 0 to 4; None takes the task's own number.
         skin: "arcade", or "plain" for one flat colour a thing.
@@ -109,7 +109,7 @@ class PacManEnv(gym.Env[Bytes, np.int64]):
         task: str = "arcade",
         observation: str = "pixels",
         view: int = 7,
-        board: int = 14,
+        board: int | tuple[int, int] = 14,
         ghosts: int | None = None,
         pellets: int | None = None,
         skin: str = "arcade",
@@ -190,7 +190,7 @@ class PacManVectorEnv(VectorEnv[Bytes, Ints, Any]):
         task: str = "arcade",
         observation: str = "pixels",
         view: int = 7,
-        board: int = 14,
+        board: int | tuple[int, int] = 14,
         ghosts: int | None = None,
         pellets: int | None = None,
         skin: str = "arcade",

@@ -24,21 +24,22 @@ class Game:
         task: str,
         observation: str,
         view: int,
-        board: int,
+        board: int | tuple[int, int],
         ghosts: int | None,
         pellets: int | None,
         skin: str,
     ) -> None:
         if observation not in ("pixels", "grid"):
             raise BadInput(f"expected observation 'pixels' or 'grid', got {observation!r}")
-        if view % 2 == 0 or not 3 <= view <= 2 * board:
-            raise BadInput(f"expected a view of an odd number of cells, 3 to {2 * board}, got {view}")
         if skin not in SKINS:
             raise BadInput(f"expected skin {' | '.join(map(repr, SKINS))}, got {skin!r}")
         if count < 1:
             raise BadInput(f"expected at least one environment, got {count}")
         self.count = count
         self.task = make_task(task, board, ghosts, pellets)
+        most = 2 * max(self.task.shape)
+        if view % 2 == 0 or not 3 <= view <= most:
+            raise BadInput(f"expected a view of an odd number of cells, 3 to {most}, got {view}")
         self.pixels = observation == "pixels"
         self.view = view
         self.skin = skin
@@ -85,7 +86,7 @@ class Game:
 
     def set_state(self, state: PacManState) -> None:
         """Take over a copy of a state of as many games, boards and ghosts."""
-        expected = (self.count, self.task.board, self.task.board), (self.count, self.task.ghosts)
+        expected = (self.count, *self.task.shape), (self.count, self.task.ghosts)
         got = state.walls.shape, state.ghosts.shape[:2]
         if got != expected:
             raise BadInput(f"expected walls and ghosts of shape {expected}, got {got}; make the environment to fit")

@@ -21,23 +21,24 @@ _DOORS, _GAP_ROW, _GAP_COL = 1, 2, 3  # purposes of random numbers
 _NEVER = np.iinfo(np.int64).max
 
 
-def mazes(keys: Keys, board: int) -> Bools:
+def mazes(keys: Keys, board: int | tuple[int, int]) -> Bools:
     """One maze for each key.
 
     Args:
         keys: (B,) uint64.
-        board: rows and columns, the border of walls included.
+        board: cells along a side, or (rows, columns), the border of walls included.
 
     Returns:
-        (B, board, board) bool, True where there is a wall.
+        (B, rows, columns) bool, True where there is a wall.
     """
-    rooms = _rooms(board)
-    doors = _doors(keys, rooms)  # (B, V, 4)
-    rows, cols = _room_lines(keys, _GAP_ROW, board), _room_lines(keys, _GAP_COL, board)  # (B, rooms) each
-    walls = np.ones((len(keys), board, board), dtype=bool)
+    height, width = (board, board) if isinstance(board, int) else board
+    shape = _rooms(height), _rooms(width)
+    doors = _doors(keys, shape)  # (B, V, 4)
+    rows, cols = _room_lines(keys, _GAP_ROW, height), _room_lines(keys, _GAP_COL, width)  # (B, rooms) each
+    walls = np.ones((len(keys), height, width), dtype=bool)
     games = np.arange(len(keys))[:, None, None]
     walls[games, rows[:, :, None], cols[:, None, :]] = False
-    doors = doors.reshape(len(keys), rooms, rooms, 4)
+    doors = doors.reshape(len(keys), *shape, 4)
     # A passage covers all cells between two rooms: those after the first room and before the second are the same
     # cell, or the two cells of the long gap.
     game, i, j = np.nonzero(doors[:, :, :-1, 1])  # to the right
@@ -81,33 +82,33 @@ def steps_from(cells: Ints, walls: Bools, limit: int = UNREACHED - 1) -> Bytes:
     return steps.reshape(walls.shape)
 
 
-def _rooms(board: int) -> int:
-    return (board - 1) // 2
+def _rooms(side: int) -> int:
+    return (side - 1) // 2
 
 
-def _room_lines(keys: Keys, purpose: int, board: int) -> Ints:
+def _room_lines(keys: Keys, purpose: int, side: int) -> Ints:
     """(B, rooms) int64: the rows, or columns, on which the rooms lie."""
-    rooms = _rooms(board)
+    rooms = _rooms(side)
     line = 1 + 2 * np.arange(rooms)
-    if board % 2:
+    if side % 2:
         return np.broadcast_to(line, (len(keys), rooms))
     gap = integers(keys, purpose, rooms - 1)
     return line + (np.arange(rooms) > gap[:, None])
 
 
 @cache
-def _neighbours(rooms: int) -> tuple[Ints, Bools]:
+def _neighbours(rooms: tuple[int, int]) -> tuple[Ints, Bools]:
     """(V, 4) int64 room beyond each door (left, right, up, down), and (V, 4) bool whether there is one."""
-    places = np.stack(np.unravel_index(np.arange(rooms * rooms), (rooms, rooms)), -1)  # (V, 2)
+    places = np.stack(np.unravel_index(np.arange(rooms[0] * rooms[1]), rooms), -1)  # (V, 2)
     beyond = places[:, None] + MOVES[1:]  # (V, 4, 2)
     exists = np.all((beyond >= 0) & (beyond < rooms), axis=-1)
-    return np.where(exists, beyond[..., 0] * rooms + beyond[..., 1], 0), exists
+    return np.where(exists, beyond[..., 0] * rooms[1] + beyond[..., 1], 0), exists
 
 
-def _doors(keys: Keys, rooms: int) -> Bools:
+def _doors(keys: Keys, rooms: tuple[int, int]) -> Bools:
     """(B, V, 4) bool: open doors of each room; both sides of a door agree."""
     neighbours, exists = _neighbours(rooms)
-    count, nodes = len(keys), rooms * rooms
+    count, nodes = len(keys), rooms[0] * rooms[1]
     game = np.arange(count)
     drawn = (bits(keys, _DOORS, 2 * nodes) >> np.uint64(1)).astype(np.int64).reshape(count, 2, nodes)
     # A door belongs to the room on its left, or above it; the other side sees the same weight.

@@ -22,14 +22,14 @@ def begin(seed: Keys, episode: Ints, task: Task) -> PacManState:
         task: sizes and rules.
     """
     keys = episode_keys(seed, episode)
-    count, board = len(keys), task.board
-    walls = mazes(keys, board)
+    count, (height, width) = len(keys), task.shape
+    walls = mazes(keys, task.shape)
     games = np.arange(count)
     player = _near_centre(keys, walls) if task.arcade_ghosts else _draw(keys, _PLACE_PLAYER, ~walls)
     flag = np.full((count, 2), -1)
     homes = np.zeros((count, task.ghosts, 2), dtype=np.int64)
     if task.arcade_ghosts:
-        corners = np.array([(1, board - 2), (1, 1), (board - 2, board - 2), (board - 2, 1)])  # the arcade's corners
+        corners = np.array([(1, width - 2), (1, 1), (height - 2, width - 2), (height - 2, 1)])  # the arcade's corners
         homes[:] = corners[: task.ghosts]
     elif task.ghosts or task.flag_points is not None:
         steps = steps_from(player, walls, limit=FLAG_DISTANCE[1])
@@ -45,7 +45,7 @@ def begin(seed: Keys, episode: Ints, task: Task) -> PacManState:
     food = np.zeros_like(walls)
     pellets = np.zeros_like(walls)
     if task.food_share:
-        food = ~walls & (uniforms(keys, _FOOD, board * board).reshape(walls.shape) < task.food_share)
+        food = ~walls & (uniforms(keys, _FOOD, height * width).reshape(walls.shape) < task.food_share)
     for quarter in range(task.pellets):
         cells = _draw(keys, _PELLET + quarter, _free_quarter(walls, quarter, player, flag))
         pellets[games, cells[:, 0], cells[:, 1]] = True
@@ -53,7 +53,7 @@ def begin(seed: Keys, episode: Ints, task: Task) -> PacManState:
     for cell in (player, flag) if task.flag_points is not None else (player,):
         food[games, cell[:, 0], cell[:, 1]] = False
 
-    home_steps = np.zeros((count, task.ghosts, board, board), dtype=np.uint8)
+    home_steps = np.zeros((count, task.ghosts, height, width), dtype=np.uint8)
     if task.pellets:
         flat = np.repeat(walls, task.ghosts, axis=0)  # (B * G, H, W)
         home_steps = steps_from(homes.reshape(-1, 2), flat).reshape(home_steps.shape)
@@ -191,18 +191,18 @@ def _draw(keys: Keys, purpose: int, free: Bools) -> Ints:
 
 def _near_centre(keys: Keys, walls: Bools) -> Ints:
     """(B, 2) int64: one of the free cells around the centre of the board."""
-    middle, reach = walls.shape[1] // 2, 2
+    row, col, reach = walls.shape[1] // 2, walls.shape[2] // 2, 2
     centre = np.zeros_like(walls)
-    centre[:, middle - reach : middle + reach, middle - reach : middle + reach] = True
+    centre[:, row - reach : row + reach, col - reach : col + reach] = True
     return _draw(keys, _PLACE_PLAYER, centre & ~walls)
 
 
 def _free_quarter(walls: Bools, quarter: int, player: Ints, flag: Ints) -> Bools:
     """(B, H, W) bool: cells of one quarter of the board that hold neither wall, player nor flag."""
-    middle = walls.shape[1] // 2
+    row, col = walls.shape[1] // 2, walls.shape[2] // 2
     free = ~walls
-    free[:, slice(middle, None) if quarter < 2 else slice(0, middle)] = False
-    free[:, :, slice(middle, None) if quarter % 2 == 0 else slice(0, middle)] = False
+    free[:, slice(row, None) if quarter < 2 else slice(0, row)] = False
+    free[:, :, slice(col, None) if quarter % 2 == 0 else slice(0, col)] = False
     games = np.arange(len(walls))
     free[games, player[:, 0], player[:, 1]] = False
     there = flag[:, 0] >= 0

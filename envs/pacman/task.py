@@ -15,7 +15,9 @@ class Task:
     """One kind of game. Rewards are in the task's own unit."""
 
     board: int = 14
-    """Rows and columns, the border of walls included."""
+    """Rows, and columns where these do not differ; the border of walls included."""
+    columns: int | None = None
+    """Columns, where they differ from the rows."""
     ghosts: int = 0
     pellets: int = 0
     """Power pellets on the board."""
@@ -36,6 +38,11 @@ class Task:
     """Whether the episode ends when all food and pellets are eaten."""
     arcade_ghosts: bool = False
     """Four characters with their own targets and phases, or all of them after the player with CHASE_CHANCE."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(rows, columns) of the board."""
+        return self.board, self.board if self.columns is None else self.columns
 
 
 TASKS: dict[str, Task] = {
@@ -84,7 +91,9 @@ INKY_AHEAD = 1
 CLYDE_SHY = 4
 
 
-def make_task(name: str, board: int = 14, ghosts: int | None = None, pellets: int | None = None) -> Task:
+def make_task(
+    name: str, board: int | tuple[int, int] = 14, ghosts: int | None = None, pellets: int | None = None
+) -> Task:
     """A task by name, with the sizes that the user may choose.
 
     Raises:
@@ -95,10 +104,11 @@ def make_task(name: str, board: int = 14, ghosts: int | None = None, pellets: in
     task = TASKS[name]
     ghosts = task.ghosts if ghosts is None else ghosts
     pellets = task.pellets if pellets is None else pellets
-    if not MIN_BOARD <= board <= MAX_BOARD:
+    shape = (board, board) if isinstance(board, int) else tuple(board)
+    if len(shape) != 2 or not all(MIN_BOARD <= side <= MAX_BOARD for side in shape):
         raise BadInput(f"expected a board of {MIN_BOARD} to {MAX_BOARD} cells a side, got {board}; the default is 14")
     if not 0 <= ghosts <= MAX_GHOSTS:
         raise BadInput(f"expected 0 to {MAX_GHOSTS} ghosts, got {ghosts}; the default here is {task.ghosts}")
     if not 0 <= pellets <= 4:
         raise BadInput(f"expected 0 to 4 power pellets (one in each quarter), got {pellets}; default {task.pellets}")
-    return replace(task, board=board, ghosts=ghosts, pellets=pellets)
+    return replace(task, board=shape[0], columns=shape[1], ghosts=ghosts, pellets=pellets)

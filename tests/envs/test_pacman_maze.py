@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from worldsim.envs.pacman.maze import UNREACHED, mazes, steps_from
+from worldsim.envs.pacman.rules import begin
 from worldsim.envs.pacman.streams import bits, episode_keys, row_seeds, step_keys, uniforms
+from worldsim.envs.pacman.task import make_task
 
 
 def keys(count: int):
@@ -94,3 +96,26 @@ def test_random_numbers_are_uniform_and_unrelated_between_rows_steps_and_purpose
 def test_seeds_of_any_size_name_a_stream():
     assert row_seeds(2**64 - 1, 2).tolist() == [2**64 - 1, 0]
     assert row_seeds(5, 3).tolist() == [5, 6, 7]
+
+
+@pytest.mark.parametrize("shape", [(31, 28), (8, 13), (14, 9)])
+def test_boards_may_be_longer_than_wide(shape):
+    walls = mazes(keys(20), shape)
+    assert walls.shape == (20, *shape)
+    assert (exits(~walls)[~walls] >= 2).all()
+    steps = steps_from(np.ones((20, 2), dtype=int), walls)
+    assert ((steps < UNREACHED) == ~walls).all()
+    # Turned over, there are as many corridors: no side is treated as if it were the other.
+    assert abs(mazes(keys(200), shape).mean() - mazes(keys(200), shape[::-1]).mean()) < 0.01
+
+
+@pytest.mark.parametrize("task", ["arcade", "flag"])
+def test_a_game_on_a_board_longer_than_wide(task):
+    games = begin(row_seeds(0, 50), np.zeros(50, dtype=np.int64), make_task(task, (31, 28)))
+    assert games.walls.shape == (50, 31, 28)
+    inside = ~games.walls[np.arange(50)[:, None], games.homes[..., 0], games.homes[..., 1]]
+    assert inside.all()
+    if task == "arcade":
+        assert games.homes[0].tolist() == [[1, 26], [1, 1], [29, 26], [29, 1]]
+        assert (abs(games.player - [15, 14]) <= 2).all()
+        assert games.pellets.sum((1, 2)).tolist() == [4] * 50
