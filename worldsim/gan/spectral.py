@@ -11,6 +11,8 @@ from torch import nn
 from torch.nn.utils import parametrize
 from torch.nn.utils.parametrizations import spectral_norm
 
+from worldsim.errors import BadInput
+
 _Network = TypeVar("_Network", bound=nn.Module)
 _LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 
@@ -30,12 +32,18 @@ def spectral(network: _Network, leave_out: Iterable[str] = ()) -> _Network:
         network: Any module, or a single layer.
         leave_out: Names of submodules (as in ``named_modules``) to leave alone, with all below them.
 
+    Raises:
+        BadInput: ``leave_out`` names what is not there.
+
     Example:
         >>> layer = spectral(nn.Linear(3, 2))
         >>> sorted(layer.state_dict())[1:]
         ['parametrizations.weight.0._u', 'parametrizations.weight.0._v', 'parametrizations.weight.original']
     """
-    left_out = tuple(f"{name}." for name in leave_out)
+    names = list(leave_out)
+    if unknown := set(names) - {name for name, _ in network.named_modules()}:
+        raise BadInput(f"leave_out names {sorted(unknown)}, which {type(network).__name__} does not have")
+    left_out = tuple(f"{name}." for name in names)
     for name, layer in list(network.named_modules()):
         ready = not isinstance(layer, _LAYERS) or parametrize.is_parametrized(layer, "weight")
         if not ready and not f"{name}.".startswith(left_out):
