@@ -54,6 +54,7 @@ def test_a_thing_is_drawn_once_and_as_often_in_each_cell_as_the_cell_alone_says(
     alone = torch.stack([(1 - share) / 2, (1 - share) / 2, share], -1).log()
     m.alone = Fixed(alone)  # type: ignore[assignment]
     m.beta.fill_(50.0)
+    m.presence = Fixed(torch.logit(share.sum()).expand(m.config.things))  # type: ignore[assignment]
     cells = torch.zeros(n, 5, m.config.channels)
     uniform = torch.rand(n, 5, generator=torch.Generator().manual_seed(0))
     drawn = m.draw(cells, uniform, torch.ones(n)).reshape(n, 5) == 2

@@ -87,7 +87,7 @@ def test_cold_draws_are_the_likeliest() -> None:
     m = made()
     read, _ = reading(m, 2)
     cold = m.draw(read, torch.rand(2, 49), torch.full((2,), 1e-4))
-    logits, _ = m.log_likelihood_logits(read, cold)
+    logits, _, _ = m.log_likelihood_logits(read, cold)
     assert torch.equal(logits.argmax(-1).reshape(2, 7, 7), cold)
 
 

@@ -99,5 +99,5 @@ def test_it_overfits_one_batch() -> None:
         optimizer.step()
         losses.append(float(loss.detach()))
     assert losses[-1] < 0.2 * losses[0]
-    assert set(logs) == {"cell_nats", "cell_nats_alone", "outcome_nats", "cells_wrong"}
+    assert set(logs) == {"cell_nats", "cell_nats_alone", "presence_nats", "outcome_nats", "cells_wrong"}
     assert {"real", "predicted"} == set(objective.samples(batch))

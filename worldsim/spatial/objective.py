@@ -43,16 +43,19 @@ class VisionObjective(nn.Module):
 class TransitionObjective(nn.Module):
     """Trains transition and outcome head: nats a cell of the next grid plus nats a step of the outcome.
 
-    ``loss = mean over cells of -log p(x'_i | drawn) - alone_weight * log p(x'_i by itself)
-    + outcome_weight * -log p(reward, end | x, x', a, h)``, averaged over the steps before the end of each episode;
-    real codes are fed at every step (teacher forcing).
+    ``loss = mean over cells of (-log p(x'_i | drawn) - .3 log p(x'_i by itself)) - .05 sum over things of
+    log p(it is there or not) - outcome_weight * log p(reward, end | x, x', a, h)``, averaged over the steps before the
+    end of each episode; real codes are fed at every step (teacher forcing).
     """
 
-    def __init__(self, world: SpatialWorld, outcome_weight: float = 0.5, alone_weight: float = 0.3) -> None:
+    alone_weight = 0.3
+    presence_weight = 0.05
+
+    def __init__(self, world: SpatialWorld, outcome_weight: float = 0.5) -> None:
         super().__init__()
         self.transition, self.outcome = world.transition, world.outcome
         self.action_space = world.action_space
-        self.outcome_weight, self.alone_weight = outcome_weight, alone_weight
+        self.outcome_weight = outcome_weight
         self._vision, self._tiles, self._shape = [world.vision], world.tiles, world.config.frame_shape  # not trained
 
     def picture(self, codes: Tensor) -> Tensor:
@@ -86,7 +89,9 @@ class TransitionObjective(nn.Module):
         kept = mask.flatten().nonzero()[:, 0]  # only real steps cost time
         before, after, seen = before[kept], after[kept], seen[kept]
         then, mem = summary[:, 1:].flatten(0, 1)[kept], h.flatten(0, 1)[kept]
-        logits, alone = m.log_likelihood_logits(m.read(before, seen, mem), after)
+        logits, alone, there = m.log_likelihood_logits(m.read(before, seen, mem), after)
+        holds = (F.one_hot(after.flatten(1), m.codes).amax(1).float() @ m.faces).clamp(max=1)
+        presence = F.binary_cross_entropy_with_logits(there, holds, reduction="none").sum(-1).mean()
         nats = F.cross_entropy(logits.float().flatten(0, 1), after.flatten())
         nats_alone = F.cross_entropy(alone.float().flatten(0, 1), after.flatten())
         features = torch.cat([seen, then, mem], -1)
@@ -96,7 +101,9 @@ class TransitionObjective(nn.Module):
         logs = {
             "cell_nats": nats.detach(),
             "cell_nats_alone": nats_alone.detach(),
+            "presence_nats": presence.detach(),
             "outcome_nats": outcome.detach(),
             "cells_wrong": wrong,
         }
-        return nats + self.alone_weight * nats_alone + self.outcome_weight * outcome, logs
+        loss = nats + self.alone_weight * nats_alone + self.presence_weight * presence
+        return loss + self.outcome_weight * outcome, logs

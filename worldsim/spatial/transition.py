@@ -13,7 +13,7 @@ from worldsim.nn.lstm import LSTM
 _GROUPS = 5
 _NEAR = tuple((r, c) for r in range(-2, 3) for c in range(-2, 3) if 0 < abs(r) + abs(c) <= 2)
 _CLOCK = 8  # sines and cosines of the step count, periods 8 to 1024
-_SURE = 0.98  # most that the cells drawn so far may have taken of a thing's probability: odds grow 50 times at most
+_SURE = 0.995  # nothing about a thing is likelier, or less likely than one minus it
 
 
 @dataclass(frozen=True)
@@ -54,10 +54,12 @@ class Transition(nn.Module):
     ones drew. The likelihood is exact (a chain rule over the passes), and training needs one pass.
 
     A thing (a ghost; its faces are several codes) that a picture holds at most once must not be drawn twice, and must
-    be drawn somewhere if it does not leave. If q_i is the probability that cell i by itself gives to the thing, and
-    the cells drawn so far had S of it and did not take it, then cell i takes it with probability ``q_i / (1 - S)``:
-    ``left_i = alpha (log(1 - q_i) - log(1 - q_i - S))`` for its codes, which is the exact conditional at alpha = 1;
-    once it is drawn, ``left_i = -beta``. Alpha (1 at first) and beta (6) are learned.
+    be drawn somewhere if it does not leave. Let q_i be the probability that cell i by itself gives to it, and P that
+    the picture holds it at all, which a small network reads off the whole grid. Then cell i's share is
+    ``r_i = P q_i / sum_j q_j``, and if the cells drawn before had S of these shares and did not take it, cell i takes
+    it with probability ``t_i = r_i / (1 - S)``: ``left_i = alpha (logit t_i - logit q_i)`` for its codes, which draws
+    it with probability P, at the places that the cells propose. Once it is drawn, ``left_i = -beta``. Alpha (1 at
+    first) and beta (6) are learned.
 
     Source: ours. The gate by the action follows the idea of GameGAN's ``h * H(a, z)`` (arXiv:2005.12126, section 3.1);
     codes drawn independently are VQ world models' usual choice.
@@ -91,6 +93,7 @@ class Transition(nn.Module):
         self.alone = nn.Linear(width, codes)
         self.joint = nn.Linear(config.drawn, codes, bias=False)
         self.alpha, self.beta = nn.Parameter(torch.tensor(1.0)), nn.Parameter(torch.tensor(6.0))
+        self.presence = nn.Sequential(nn.Linear(2 * width + config.things, 64), nn.ReLU(), nn.Linear(64, config.things))
         self.register_buffer("faces", torch.zeros(codes, config.things))  # (K, things): 1 where a code is a face
         order, near = _passes(rows, cols)
         self.register_buffer("order", order, persistent=False)
@@ -155,23 +158,35 @@ class Transition(nn.Module):
         weighed = F.relu(self.cell_mix(cells) + self.near_mix(around) + self.drawn_mix(drawn))
         return alone + left + self.joint(weighed)
 
-    def shares(self, alone: Tensor) -> Tensor:
-        """The probability that each cell by itself gives to each thing: logits (n, m, K) -> (n, m, things)."""
-        return alone.detach().float().softmax(-1) @ self.faces
+    def present(self, cells: Tensor, alone: Tensor) -> tuple[Tensor, Tensor]:
+        """What is said of each thing: by every cell alone, and of the whole picture.
 
-    def left(self, share: Tensor, taken: Tensor, drawn: Tensor) -> Tensor:
+        Args:
+            cells: (n, m, channels), from `read`.
+            alone: (n, m, K), their logits by themselves.
+
+        Returns:
+            (n, m, things), probability that the cell by itself gives to it; (n, things), logit that it is there.
+        """
+        share = alone.detach().float().softmax(-1) @ self.faces
+        whole = torch.cat([cells.mean(1), cells.amax(1), share.sum(1).clamp(1e-4).log().to(cells.dtype)], -1)
+        return share, self.presence(whole).float()
+
+    def left(self, share: Tensor, ours: Tensor, taken: Tensor, drawn: Tensor) -> Tensor:
         """How much likelier each code is for what earlier passes did and did not draw.
 
         Args:
-            share: (n, m, things), of the cells.
-            taken: (n, m or 1, things), sums of the shares of all cells drawn before.
+            share: (n, m, things), q of the cells.
+            ours: (n, m, things), r of the cells.
+            taken: (n, m or 1, things), sums of r over all cells drawn before.
             drawn: (n, m or 1, K), as in `draw_logits`.
 
         Returns:
             (n, m, K), added to the logits.
         """
         there = (drawn @ self.faces).clamp(max=1)
-        gain = -torch.log1p(-(taken / (1 - share).clamp(min=1e-3)).clamp(max=_SURE))
+        likely = (ours / (1 - taken).clamp(min=1 - _SURE)).clamp(1e-6, _SURE)
+        gain = torch.logit(likely) - torch.logit(share.clamp(1e-6, _SURE))
         return (self.alpha * gain * (1 - there) - self.beta * there) @ self.faces.T
 
     def known(self, codes: Tensor | None, batch: int) -> Tensor:
@@ -182,18 +197,24 @@ class Transition(nn.Module):
             blank[:, :-2] = codes.flatten(1)
         return blank
 
-    def log_likelihood_logits(self, cells: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:
-        """Teacher forcing: logits of every cell given the cells of ``after`` (n, R, C) drawn before it, and alone."""
+    def log_likelihood_logits(self, cells: Tensor, after: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Teacher forcing: what is said of the picture ``after`` (n, R, C).
+
+        Returns:
+            (n, R*C, K), logits of every cell given the cells drawn before it; the same of the cells by themselves;
+            (n, things), logits that each thing is in the picture.
+        """
         known = self.near_embed(self.known(after, len(after)))
         earlier = (self.order[:, None] < torch.arange(_GROUPS, device=after.device)).to(known.dtype)  # (R*C, 5)
         one_hot = F.one_hot(after.flatten(1), self.codes).to(known.dtype)
         drawn = torch.einsum("nck,cg->ngk", one_hot, earlier).clamp(max=1)[:, self.order]  # codes drawn before
         alone = self.alone(cells)
-        share = self.shares(alone)
-        taken = torch.einsum("nct,cg->ngt", share, earlier.float())[:, self.order]
+        share, there = self.present(cells, alone)
         with torch.autocast(cells.device.type, enabled=False):
-            left = self.left(share, taken, drawn.float())
-        return self.draw_logits(cells, alone, left, known, self.near, drawn), alone
+            ours = self._spread(share, there.detach())
+            taken = torch.einsum("nct,cg->ngt", ours, earlier.float())[:, self.order]
+            left = self.left(share, ours, taken, drawn.float())
+        return self.draw_logits(cells, alone, left, known, self.near, drawn), alone, there
 
     def draw(self, cells: Tensor, uniform: Tensor, temperature: Tensor) -> Tensor:
         """Sample the next picture: uniform (n, R*C), temperature (n,) -> (n, R, C) int64."""
@@ -202,18 +223,24 @@ class Transition(nn.Module):
         embedded = self.near_embed(known)
         drawn = embedded.new_zeros(batch, 1, self.codes)
         alone = self.alone(cells)
-        share = self.shares(alone / warmth)
+        share, there = self.present(cells, alone / warmth)
+        ours = self._spread(share, there)
         taken = share.new_zeros(batch, 1, share.shape[2])
         for group in torch.split(self.by_pass, self.pass_sizes):
-            left = self.left(share[:, group], taken, drawn.float())
+            left = self.left(share[:, group], ours[:, group], taken, drawn.float())
             logits = self.draw_logits(cells[:, group], alone[:, group], left, embedded, self.near[group], drawn).float()
             total = (logits / warmth).softmax(-1).cumsum(-1)
             pick = (uniform[:, group, None] * total[..., -1:] >= total).sum(-1).clamp(max=self.codes - 1)
             known[:, group] = pick
             embedded[:, group] = self.near_embed(pick)
             drawn = drawn.scatter(2, pick[:, None], 1.0)
-            taken = taken + share[:, group].sum(1, keepdim=True)
+            taken = taken + ours[:, group].sum(1, keepdim=True)
         return known[:, :-2].contiguous().view(batch, self.rows, self.cols)
+
+    @staticmethod
+    def _spread(share: Tensor, there: Tensor) -> Tensor:
+        """Share r of every cell: the picture's probability, spread as the cells propose."""
+        return there.sigmoid()[:, None] * share / share.sum(1, keepdim=True).clamp(min=1e-6)
 
 
 def _passes(rows: int, cols: int) -> tuple[Tensor, Tensor]:
