@@ -137,6 +137,8 @@ def _find(path: str | Path) -> Path:
     place = Path(path)
     if str(path) in bundled() and not place.exists():
         place = bundled_folder(str(path))
+    if not place.exists() and (zipped := place.with_name(place.name + ".zip")).is_file():
+        place = zipped
     if not place.exists():
         raise BadInput(f"no agent at {path}; train one with: worldsim train-agent --in WORLD --out {path}")
     if place.name == "agent.zip" and (place.parent / "agent.json").is_file():

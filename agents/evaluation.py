@@ -94,22 +94,20 @@ def seated(agent: Any, venv: VectorEnv, deterministic: bool | None = None) -> tu
         return Noop(space), "noop"
     model, name = (agent.model, agent.name) if isinstance(agent, Agent) else (agent, "")
     if hasattr(model, "predict") and hasattr(model, "observation_space"):
-        check_spaces(model, venv, name or type(model).__name__)
+        check_spaces(model, venv.single_observation_space, space, name or type(model).__name__)
         return Trained(model, deterministic), name or type(model).__name__
     if callable(agent):
         return Function(agent), getattr(agent, "__name__", type(agent).__name__)
     raise BadInput(f"expected random, noop, an agent's folder, a model or a function, got {agent!r}")
 
 
-def check_spaces(model: BaseAlgorithm, venv: VectorEnv, name: str) -> None:
+def check_spaces(model: BaseAlgorithm, shown: Space[Any], taken: Space[Any], name: str) -> None:
     """Refuse an environment whose observations or actions are not those that the model learned."""
-    shown, known = venv.single_observation_space, model.observation_space
+    known = model.observation_space
     if shown != known and not _transposed(shown, known):
         raise BadInput(f"agent {name} knows observations {_brief(known)}, this environment shows {_brief(shown)}")
-    if venv.single_action_space != model.action_space:
-        raise BadInput(
-            f"agent {name} knows actions {model.action_space}, this environment takes {venv.single_action_space}"
-        )
+    if taken != model.action_space:
+        raise BadInput(f"agent {name} knows actions {model.action_space}, this environment takes {taken}")
 
 
 def _transposed(shown: Space[Any], known: Space[Any]) -> bool:

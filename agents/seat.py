@@ -91,6 +91,19 @@ class Seat:
 
         return ThroughModel(frames, world, device)
 
+    def look(self, env: gym.Env[Any, Any]) -> gym.Env[Any, Any]:
+        """A single real environment (drawing "rgb_array") as an agent in this seat sees it."""
+        if self.world is None or self.observation == "own":
+            return env
+        world = open_world(self.world)
+        if world.openings.shard.about.frames_from == "render":
+            env = gym.wrappers.AddRenderObservation(env)
+        if self.observation == "pixels":
+            return env
+        from worldsim.envs.through_model import ThroughModelEnv
+
+        return ThroughModelEnv(env, world)
+
     def in_reality(self, env_id: str | None = None, env_kwargs: dict[str, Any] | None = None) -> Seat:
         """The same eyes in the real environment: the one given, else the one that the world was recorded from."""
         if self.env_id is not None:

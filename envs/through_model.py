@@ -1,4 +1,4 @@
-"""ThroughModel: a real environment seen through a world model's eyes and memory."""
+"""ThroughModel and ThroughModelEnv: a real environment seen through a world model's eyes and memory."""
 
 from __future__ import annotations
 
@@ -41,17 +41,7 @@ class ThroughModel(gym.vector.VectorEnv[Any, Any, Any]):
             raise BadInput(
                 f"expected a vector environment with SAME_STEP autoreset, got {mode}; make it with that mode"
             )
-        shape = tuple(model.config.frame_shape)
-        if venv.single_observation_space.shape != shape or venv.single_observation_space.dtype != np.uint8:
-            raise BadInput(
-                f"world {world.name!r} learned frames {shape} uint8, this environment gives "
-                f"{venv.single_observation_space}; make it with the arguments of the recording"
-            )
-        if venv.single_action_space != model.action_space:
-            raise BadInput(
-                f"world {world.name!r} learned actions {model.action_space}, this environment takes "
-                f"{venv.single_action_space}"
-            )
+        check_frames(world, venv.single_observation_space, venv.single_action_space)
         self.venv, self.world, self.model, self.device = venv, world, model, torch.device(device)
         self.num_envs, self.metadata, self.spec = venv.num_envs, venv.metadata, venv.spec
         self.render_mode = venv.render_mode
@@ -117,3 +107,68 @@ class ThroughModel(gym.vector.VectorEnv[Any, Any, Any]):
     def close_extras(self, **kwargs: Any) -> None:
         """Close the real environment."""
         self.venv.close()
+
+
+class ThroughModelEnv(gym.Wrapper[Any, Any, Any, Any]):
+    """The same for a single environment that its user resets: it is row 0 of a `ThroughModel` of one row.
+
+    Args:
+        env: an environment whose observations are the frames the world learned.
+        world: from `worldsim.load`.
+        device: where the model runs.
+
+    Raises:
+        BadInput: observations or actions are not those that the world learned.
+    """
+
+    def __init__(self, env: gym.Env[Any, Any], world: World, device: str = "cpu") -> None:
+        check_frames(world, env.observation_space, env.action_space)
+        super().__init__(env)
+        self.world, self.model, self.device = world, world.model, torch.device(device)
+        self.observation_space = world.model.observation_space
+        self.state: State = {}
+        self._key = stream_keys(torch.zeros(1, dtype=torch.int64, device=self.device))
+        self._clock = 0
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[NDArray[np.float32], dict[str, Any]]:
+        """Reset the real environment and look at its first frame; without a seed the noise goes on."""
+        frame, info = self.env.reset(seed=seed, options=options)
+        if seed is not None:
+            self._key, self._clock = stream_keys(torch.tensor([seed], device=self.device)), 0
+        with torch.inference_mode():
+            self.state = self.model.start(self._frame(frame), self._noise())
+            return self._observe(), info
+
+    def step(self, action: Any) -> tuple[NDArray[np.float32], Any, bool, bool, dict[str, Any]]:
+        """Act in reality and follow the frame that came."""
+        frame, reward, terminated, truncated, info = self.env.step(action)
+        with torch.inference_mode():
+            taken = torch.as_tensor(np.asarray(action), device=self.device)[None]
+            self.state = self.model.follow(self.state, taken, self._frame(frame), self._noise())
+            return self._observe(), reward, terminated, truncated, info
+
+    def _frame(self, frame: NDArray[np.uint8]) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(frame)).to(self.device)[None]
+
+    def _noise(self) -> Tensor:
+        self._clock += 1
+        return normals(self._key, torch.full_like(self._key, self._clock), self.model.noise_size)
+
+    def _observe(self) -> NDArray[np.float32]:
+        return np.array(self.model.observe(self.state)[0].cpu().numpy())
+
+
+def check_frames(world: World, shown: gym.Space[Any], taken: gym.Space[Any]) -> None:
+    """Refuse an environment whose observations and actions are not the frames and actions that the world learned."""
+    shape = tuple(world.model.config.frame_shape)
+    if shown.shape != shape or shown.dtype != np.uint8:
+        raise BadInput(
+            f"world {world.name!r} learned frames {shape} uint8, this environment gives {shown}; "
+            "make it with the arguments of the recording"
+        )
+    if taken != world.model.action_space:
+        raise BadInput(
+            f"world {world.name!r} learned actions {world.model.action_space}, this environment takes {taken}"
+        )

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -73,6 +76,23 @@ def test_rendered_frames_where_the_recording_holds_pictures():
     assert observations.shape == (2, 400, 600, 3)
     assert observations.dtype == np.uint8
     frames.close()
+
+
+def test_a_single_environment_is_seen_as_the_rows_are(monkeypatch):
+    for observation in ("pixels", "features"):
+        seat = find_seat(spatial_folder(), observation).in_reality()
+        env = seat.look(gym.make("WorldSim/PacManFlag-v0", render_mode="rgb_array"))
+        shown, _ = env.reset(seed=5)
+        rows, _ = seat.open(1).reset(seed=5)
+        assert env.observation_space.contains(shown)
+        assert np.array_equal(shown, rows[0])
+    learned_from_drawings = SimpleNamespace(
+        openings=SimpleNamespace(shard=SimpleNamespace(about=SimpleNamespace(frames_from="render")))
+    )
+    monkeypatch.setattr("worldsim.agents.seat.open_world", lambda world: learned_from_drawings)
+    env = replace(seat, observation="pixels").look(gym.make("CartPole-v1", render_mode="rgb_array"))
+    assert env.reset(seed=0)[0].shape == (400, 600, 3)
+    env.close()
 
 
 def test_a_world_is_known_by_its_weights(tmp_path):

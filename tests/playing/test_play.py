@@ -133,15 +133,6 @@ def test_a_dream_is_played_with_the_keys_of_its_game(tmp_path: Path) -> None:
     env.close()
 
 
-def test_a_saved_agent_plays_and_a_foreign_one_is_refused(tmp_path: Path) -> None:
-    from stable_baselines3 import PPO
-
-    PPO("MlpPolicy", "CartPole-v1", n_steps=8, batch_size=8, device="cpu").save(tmp_path / "agent.zip")
-    assert play("CartPole-v1", headless=True, steps=20, seed=1, agent=tmp_path / "agent.zip").steps == 20
-    with pytest.raises(BadInput, match="was trained with observation_space"):
-        play("WorldSim/PacMan-v0", headless=True, steps=1, agent=f"sb3:{tmp_path / 'agent.zip'}")
-
-
 def test_ctrl_c_closes_the_window_and_keeps_the_film(tmp_path: Path) -> None:
     """Under SDL's dummy driver, asked for by conftest, the window runs in real time and for ever."""
     command = [sys.executable, "-u", "-m", "worldsim", "play", "WorldSim/PacMan-v0", "--gif", str(tmp_path / "a.gif")]

@@ -49,7 +49,8 @@ class Play:
     horizon: int | None = None
     """Steps after which an episode of a dream is cut; never by default."""
     agent: str | None = None
-    """A saved Stable-Baselines3 model that plays until you take over with Tab."""
+    """An agent that plays until you take over with Tab: a folder of ``worldsim train-agent`` or a saved
+    Stable-Baselines3 model. One that learned in a dream plays the real game too."""
     wait: bool = False
     """A game in turns: nothing moves until a key asks for an action."""
     again: float | None = None

@@ -17,6 +17,7 @@ from worldsim.errors import BadInput
 from worldsim.playing.controls import controls_for
 from worldsim.playing.key_script import KeyScript
 from worldsim.playing.player import Beginning, Player, Transition
+from worldsim.playing.saved_agent import SavedAgent
 from worldsim.playing.session import STEADY, Session, number
 from worldsim.playing.window import PlayerWindow, check_display, quiet_sdl
 
@@ -78,7 +79,9 @@ def play(
         opening: of the first episode of a dream.
         temperature: of a dream.
         horizon: steps after which an episode of a dream is cut; None never.
-        agent: a saved Stable-Baselines3 model or a function observation -> action; plays until the person takes over.
+        agent: the folder of ``worldsim train-agent``, a saved Stable-Baselines3 model, or a function observation ->
+            action; plays until the person takes over. One that learned on a world's features sees a real environment
+            through that world.
         wait: a game in turns: nothing moves until a key asks for an action.
         again: seconds after which a finished episode begins anew; None waits for the person.
         episodes: stop after so many episodes, whole ones or cut short after at least one step.
@@ -101,7 +104,7 @@ def play(
     for path in (gif, screenshot):
         if path is not None and not path.resolve().parent.is_dir():
             raise BadInput(f"cannot write {path}: there is no folder {path.resolve().parent}")
-    act = load_agent(agent) if isinstance(agent, str | Path) else agent
+    act = SavedAgent(agent) if isinstance(agent, str | Path) else agent
     with contextlib.ExitStack() as opened:
         opened.enter_context(quiet_sdl(headless))
         check_display()
@@ -109,9 +112,10 @@ def play(
             name = env.spec.id if env.spec else "play"
         else:
             name = str(env)
-            env = open_environment(env, temperature, horizon, getattr(act, "wants", None), env_kwargs)
+            env = open_environment(env, temperature, horizon, act, env_kwargs)
             opened.callback(env.close)
-        check_agent(act, env)
+        if isinstance(act, SavedAgent):
+            env, on_reset = act.look(env), _told_first(act, on_reset)
         player = Player(env, seed, opening, on_reset, on_step)
         window = PlayerWindow(f"{name} - worldsim", player.frame.shape, size)
         opened.callback(window.close)  # before the environment, which may end pygame as a whole
@@ -175,10 +179,10 @@ def open_environment(
     name: str | Path,
     temperature: float = 1.0,
     horizon: int | None = None,
-    observation: str | None = None,
+    agent: Callable[[Any], Any] | None = None,
     env_kwargs: dict[str, Any] | None = None,
 ) -> Env[Any, Any]:
-    """A gymnasium id, a world folder or a bundled world as an environment that draws pictures."""
+    """A gymnasium id, a world folder or a bundled world as an environment that draws pictures, made for ``agent``."""
     id = str(name)
     options = dict(env_kwargs or {})
     if (Path(name) / "config.json").is_file() or id in bundled() or id.startswith("hf:"):
@@ -196,10 +200,12 @@ def open_environment(
         ) from None
     if str(spec.entry_point).startswith("worldsim.envs.dream:"):
         options = {"temperature": temperature, "horizon": horizon, **options}
-        if observation is not None:
-            options.setdefault("observation", observation)
+        if isinstance(agent, SavedAgent):
+            options.setdefault("observation", agent.dream_observation)
     elif temperature != 1.0 or horizon is not None:
         raise BadInput(f"{id} is a real environment: it has no temperature and no horizon, only dreams have")
+    elif isinstance(agent, SavedAgent):
+        options = agent.env_kwargs(id, options)
     try:
         return gymnasium.make(id, render_mode="rgb_array", disable_env_checker=True, **options)
     except TypeError as error:  # a constructor without render_mode
@@ -208,36 +214,15 @@ def open_environment(
         ) from None
 
 
-class SavedAgent:
-    """A saved Stable-Baselines3 model as a function observation -> action."""
+def _told_first(agent: SavedAgent, on_reset: Callable[[Beginning], None] | None) -> Callable[[Beginning], None]:
+    """``on_reset`` that also tells the agent."""
 
-    def __init__(self, path: Path) -> None:
-        """Load it."""
-        from worldsim.data.sb3_policy import load_sb3
+    def told(beginning: Beginning) -> None:
+        agent.begin(beginning.seed)
+        if on_reset is not None:
+            on_reset(beginning)
 
-        self.model = load_sb3(path)
-        self.path = path
-        self.wants = "pixels" if len(self.model.observation_space.shape or ()) == 3 else "features"
-
-    def __call__(self, observation: Any) -> Any:
-        """Its most likely action."""
-        action, _ = self.model.predict(observation, deterministic=True)
-        return action.item() if action.ndim == 0 else action
-
-
-def load_agent(path: str | Path) -> SavedAgent:
-    """A saved Stable-Baselines3 model; "sb3:PATH" means the same as PATH."""
-    return SavedAgent(Path(str(path).removeprefix("sb3:")))
-
-
-def check_agent(agent: Callable[[Any], Any] | None, env: Env[Any, Any]) -> None:
-    """Refuse a saved agent that was trained on other observations or actions."""
-    if not isinstance(agent, SavedAgent):
-        return
-    for what in ("observation_space", "action_space"):
-        expected, got = getattr(agent.model, what), getattr(env, what)
-        if expected.shape != got.shape or type(expected) is not type(got):
-            raise BadInput(f"{agent.path} was trained with {what} {expected}, here it is {got}; choose its own world")
+    return told
 
 
 def table(keys: list[tuple[str, str]]) -> str:
