@@ -12,11 +12,13 @@ _PACMAN = "worldsim.envs.pacman.env"
 _DREAM = "worldsim.envs.dream"
 
 _GAME = {"module": _PACMAN, "single": "PacManEnv", "vector": "PacManVectorEnv"}
+_GRAPH = {"module": "worldsim.envs.pacman.graph", "single": "PacManGraphEnv", "vector": "PacManGraphVectorEnv"}
 
 REAL: dict[str, dict[str, Any]] = {
     "WorldSim/PacMan-v0": {**_GAME, "task": "arcade", "max_episode_steps": 500},
     "WorldSim/PacManFlag-v0": {**_GAME, "task": "flag", "max_episode_steps": None},  # ends at its own 40th step
     "WorldSim/PacManMaze-v0": {**_GAME, "task": "maze", "max_episode_steps": 200},
+    "WorldSim/PacManGraph-v0": {**_GRAPH, "task": "arcade", "max_episode_steps": 500},
 }
 """Real environments: where their classes live, which task they play and where they are cut off."""
 

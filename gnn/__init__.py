@@ -1,1 +1,1 @@
-"""Graph networks over game worlds (torch_geometric underneath)."""
+"""Graph networks over game worlds (torch_geometric underneath, imported when a layer of it is made)."""

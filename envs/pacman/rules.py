@@ -25,7 +25,7 @@ def begin(seed: Keys, episode: Ints, task: Task) -> PacManState:
     count, (height, width) = len(keys), task.shape
     walls = mazes(keys, task.shape)
     games = np.arange(count)
-    player = _near_centre(keys, walls) if task.arcade_ghosts else _draw(keys, _PLACE_PLAYER, ~walls)
+    player = _near_centre(keys, walls) if task.arcade_ghosts else draw_cell(keys, _PLACE_PLAYER, ~walls)
     flag = np.full((count, 2), -1)
     homes = np.zeros((count, task.ghosts, 2), dtype=np.int64)
     if task.arcade_ghosts:
@@ -35,11 +35,11 @@ def begin(seed: Keys, episode: Ints, task: Task) -> PacManState:
         steps = steps_from(player, walls, limit=FLAG_DISTANCE[1])
         if task.flag_points is not None:
             near, far = FLAG_DISTANCE
-            flag = _draw(keys, _PLACE_FLAG, (steps >= near) & (steps <= far))
+            flag = draw_cell(keys, _PLACE_FLAG, (steps >= near) & (steps <= far))
         taken = walls.copy()
         taken[games, flag[:, 0], flag[:, 1]] |= task.flag_points is not None
         for ghost in range(task.ghosts):
-            homes[:, ghost] = _draw(keys, _PLACE_GHOST + ghost, ~taken & (steps >= GHOST_DISTANCE))
+            homes[:, ghost] = draw_cell(keys, _PLACE_GHOST + ghost, ~taken & (steps >= GHOST_DISTANCE))
             taken[games, homes[:, ghost, 0], homes[:, ghost, 1]] = True
 
     food = np.zeros_like(walls)
@@ -47,7 +47,7 @@ def begin(seed: Keys, episode: Ints, task: Task) -> PacManState:
     if task.food_share:
         food = ~walls & (uniforms(keys, _FOOD, height * width).reshape(walls.shape) < task.food_share)
     for quarter in range(task.pellets):
-        cells = _draw(keys, _PELLET + quarter, _free_quarter(walls, quarter, player, flag))
+        cells = draw_cell(keys, _PELLET + quarter, _free_quarter(walls, quarter, player, flag))
         pellets[games, cells[:, 0], cells[:, 1]] = True
     food &= ~pellets
     for cell in (player, flag) if task.flag_points is not None else (player,):
@@ -66,9 +66,9 @@ def begin(seed: Keys, episode: Ints, task: Task) -> PacManState:
         pellets=pellets,
         flag=flag,
         player=player,
-        heading=_open_heading(keys, player[:, None], walls, _HEADING)[:, 0],
+        heading=open_heading(keys, player[:, None], walls, _HEADING)[:, 0],
         ghosts=homes.copy(),
-        ghost_headings=_open_heading(keys, homes, walls, _HEADING + 1),
+        ghost_headings=open_heading(keys, homes, walls, _HEADING + 1),
         ghost_modes=np.zeros((count, task.ghosts), dtype=np.int64),
         homes=homes,
         home_steps=home_steps,
@@ -181,7 +181,7 @@ def _move_ghosts(state: PacManState, task: Task, keys: Keys) -> None:
         state.ghost_headings = np.where(turn, OPPOSITE[state.ghost_headings], state.ghost_headings)
 
 
-def _draw(keys: Keys, purpose: int, free: Bools) -> Ints:
+def draw_cell(keys: Keys, purpose: int, free: Bools) -> Ints:
     """(B, 2) int64: one cell of each game, drawn from those that are free, (B, H, W); any cell where none is."""
     count, height, width = free.shape
     score = bits(keys, purpose, height * width) >> np.uint64(1)
@@ -194,7 +194,7 @@ def _near_centre(keys: Keys, walls: Bools) -> Ints:
     row, col, reach = walls.shape[1] // 2, walls.shape[2] // 2, 2
     centre = np.zeros_like(walls)
     centre[:, row - reach : row + reach, col - reach : col + reach] = True
-    return _draw(keys, _PLACE_PLAYER, centre & ~walls)
+    return draw_cell(keys, _PLACE_PLAYER, centre & ~walls)
 
 
 def _free_quarter(walls: Bools, quarter: int, player: Ints, flag: Ints) -> Bools:
@@ -210,7 +210,7 @@ def _free_quarter(walls: Bools, quarter: int, player: Ints, flag: Ints) -> Bools
     return free
 
 
-def _open_heading(keys: Keys, cells: Ints, walls: Bools, purpose: int) -> Ints:
+def open_heading(keys: Keys, cells: Ints, walls: Bools, purpose: int) -> Ints:
     """(B, N) int64: for each of the cells (B, N, 2) a random direction that is not blocked."""
     games = np.arange(len(walls))[:, None, None]
     around = cells[:, :, None] + MOVES[1:]
