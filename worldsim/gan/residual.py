@@ -71,6 +71,7 @@ class ResidualDown(nn.Module):
         outputs: Channels out.
         halve: False keeps the size.
         activate: False leaves out the first activation, for the block that sees the picture.
+        hidden: Channels between the two convolutions; None takes ``outputs``.
 
     Shapes:
         (B, inputs, H, W) -> (B, outputs, H // 2, W // 2).
@@ -79,11 +80,14 @@ class ResidualDown(nn.Module):
     for less work; there is no convolution where neither size nor channels change.
     """
 
-    def __init__(self, inputs: int, outputs: int, halve: bool = True, activate: bool = True) -> None:
+    def __init__(
+        self, inputs: int, outputs: int, halve: bool = True, activate: bool = True, hidden: int | None = None
+    ) -> None:
         super().__init__()
         self.halve, self.activate = halve, activate
-        self.conv1 = nn.Conv2d(inputs, outputs, 3, padding=1)
-        self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1)
+        hidden = outputs if hidden is None else hidden
+        self.conv1 = nn.Conv2d(inputs, hidden, 3, padding=1)
+        self.conv2 = nn.Conv2d(hidden, outputs, 3, padding=1)
         self.skip = nn.Conv2d(inputs, outputs, 1) if inputs != outputs or halve else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
