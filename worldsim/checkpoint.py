@@ -26,8 +26,10 @@ from worldsim.errors import BadInput
 from worldsim.openings import Openings
 
 KINDS = {
+    "gamegan": "worldsim.gamegan.world:GameGANWorld",
     "spatial": "worldsim.spatial.world:SpatialWorld",
     "vision-memory": "worldsim.vision_memory.world:VisionMemoryWorld",
+    "graph": "worldsim.gnn.world:GraphWorld",
 }
 """Every kind of world model and where its class lives: the one line that a new kind adds."""
 

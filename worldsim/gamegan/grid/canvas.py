@@ -1,0 +1,52 @@
+"""Canvas: the memory of the small GameGAN, a map around the player that moves as the view does."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from worldsim.gamegan.grid.shift import shift
+
+
+class Canvas(nn.Module):
+    """What was seen of the board, cell by cell, also where the view no longer reaches.
+
+    In each step the cells in view are written, ``M <- M (1 - e) + e tanh(v)``, e and v from what is seen there; then
+    the whole map is shifted by the step's kernel, and the cells in view are read. A cell that left the view and comes
+    back is found where it was.
+
+    Source: GameGAN's memory (arXiv:2005.12126, section 3.2): M, its erase and add, and a 3x3 softmax kernel that moves.
+
+    Differs from the paper: the map moves past a fixed window instead of the attention over a fixed map (the same but
+    for the frame of reference, and it cannot run off the map); 7 x 7 places are read and written at once, not one; the
+    kernel depends on all that is seen, not on the action alone, which takes the place of the gate.
+
+    Args:
+        depth: D.
+        inputs: channels of what is written from.
+        margin: cells around the view.
+
+    Shapes:
+        map (B, D, R + 2 margin, C + 2 margin), view (B, D, R, C).
+    """
+
+    def __init__(self, depth: int, inputs: int, margin: int) -> None:
+        super().__init__()
+        self.depth, self.margin = depth, margin
+        self.write_from = nn.Conv2d(inputs, 2 * depth, 1)
+
+    def empty(self, batch: int, rows: int, cols: int, device: torch.device) -> Tensor:
+        """Nothing was seen yet."""
+        return torch.zeros(batch, self.depth, rows + 2 * self.margin, cols + 2 * self.margin, device=device)
+
+    def step(self, canvas: Tensor, seen: Tensor, kernel: Tensor) -> tuple[Tensor, Tensor]:
+        """Write what is seen, move, read: the map after, and what it holds of the view after."""
+        m = self.margin
+        erase, add = self.write_from(seen).float().chunk(2, 1)
+        erase, add = erase.sigmoid(), add.tanh()
+        rows, cols = seen.shape[2:]
+        view = canvas[:, :, m : m + rows, m : m + cols]
+        change = erase * (add - view)
+        canvas = shift(canvas + F.pad(change, (m, m, m, m)), kernel)
+        return canvas, canvas[:, :, m : m + rows, m : m + cols]

@@ -1,0 +1,116 @@
+"""Choices: the noise of the small GameGAN, one of K alternatives in every cell."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from worldsim.noise import uniforms
+
+_PASSES = 4
+_FLOOR = 0.01  # share of the uniform distribution in each posterior, so that no alternative is ever lost
+
+
+class Chosen(NamedTuple):
+    """What was chosen, and what it cost."""
+
+    weights: Tensor  # (B, K, R, C) one-hot; its gradient is that of the probabilities
+    nats: Tensor  # (P,) KL(posterior | prior), summed over cells
+
+
+class Choices(nn.Module):
+    """A categorical z in every cell, with a learned prior, and a posterior that sees the real next picture.
+
+    A ghost's old and new cell must agree on where it went, and no noise that is drawn for each of them apart can bring
+    that about. Here the choice is made once, in the old cell, and the 3x3 convolution that moves features carries it
+    to the new one. What comes into view at the edge is chosen in the same way.
+
+    Prior ``p(z_i | v_i, z_j of the neighbours j drawn before i)``: cells are drawn in four passes by the parity of row
+    and column, so that all eight neighbours of a cell fall into other passes. Posterior ``q(z_i | v, s')``, s' the
+    encoded real next picture. Samples are one-hot with the gradient of their probabilities.
+
+    Training pays ``balance * KL(sg q | p) + (1 - balance) * KL(q | sg p)``.
+
+    Source: ours, in place of GameGAN's ``z ~ N(0, I)``, which is ignored unless something supplies it; one-hot samples
+    and balance as in DreamerV2 (Hafner et al. 2021, arXiv:2010.02193, section 2.2).
+
+    Args:
+        options: K.
+        inputs: channels of v.
+        seen: channels of s'.
+        hidden: width of the prior's and the posterior's hidden layer.
+        rows: R.
+        cols: C.
+        balance: share of the cost that moves the prior.
+    """
+
+    turn: Tensor
+
+    def __init__(
+        self, options: int, inputs: int, seen: int, hidden: int, rows: int, cols: int, balance: float = 0.8
+    ) -> None:
+        super().__init__()
+        self.options, self.balance = options, balance
+        self.prior_local = nn.Conv2d(inputs, hidden, 1)
+        self.prior_near = nn.Conv2d(options, hidden, 3, padding=1, bias=False)
+        self.prior_out = nn.Conv2d(hidden, options, 1)
+        self.posterior = nn.Sequential(
+            nn.Conv2d(inputs + seen, hidden, 3, padding=1), nn.LeakyReLU(0.2), nn.Conv2d(hidden, options, 1)
+        )
+        row, col = torch.meshgrid(torch.arange(rows), torch.arange(cols), indexing="ij")
+        order = torch.tensor([[0, 2], [3, 1]])  # diagonal neighbours first: they share no edge
+        self.register_buffer("turn", order[row % 2, col % 2], persistent=False)  # (R, C)
+
+    def prior(self, local: Tensor, weights: Tensor) -> Tensor:
+        """Logits of every cell given all its neighbours' choices that were drawn in an earlier pass.
+
+        Args:
+            local: (B, hidden, R, C), from ``prior_local``.
+            weights: (B, K, R, C), the choices.
+        """
+        out = torch.zeros_like(weights)
+        for turn in range(_PASSES):
+            mine = self.turn == turn
+            logits = self._logits(local, weights * (self.turn < turn)) if turn else self._logits(local, None)
+            out = torch.where(mine, logits, out)
+        return out
+
+    def _logits(self, local: Tensor, earlier: Tensor | None) -> Tensor:
+        x = local if earlier is None else local + self.prior_near(earlier)
+        out: Tensor = self.prior_out(F.relu(x))
+        return out
+
+    def from_frame(self, v: Tensor, after: Tensor, noise: Tensor) -> Chosen:
+        """Draw from the posterior: noise (B, R*C) normals."""
+        q = self.posterior(torch.cat([v, after], 1)).float().softmax(1)
+        q = (1 - _FLOOR) * q + _FLOOR / self.options
+        weights = self._draw(q, noise)
+        p = self.prior(self.prior_local(v), weights.detach()).float().log_softmax(1)
+        moves_prior = (q.detach() * (q.detach().log() - p)).sum((1, 2, 3))
+        moves_posterior = (q * (q.log() - p.detach())).sum((1, 2, 3))
+        return Chosen(weights, self.balance * moves_prior + (1 - self.balance) * moves_posterior)
+
+    def from_prior(self, v: Tensor, noise: Tensor, temperature: Tensor | None) -> Chosen:
+        """Draw from the prior, pass by pass."""
+        local = self.prior_local(v)
+        weights: Tensor | None = None
+        for turn in range(_PASSES):
+            logits = self._logits(local, weights).float()
+            if temperature is not None:
+                logits = logits / temperature[:, None, None, None]
+            drawn = self._draw(logits.softmax(1), noise) * (self.turn == turn)
+            weights = drawn if weights is None else weights + drawn
+        assert weights is not None
+        return Chosen(weights, weights.new_zeros(0))
+
+    def _draw(self, p: Tensor, noise: Tensor) -> Tensor:
+        """One-hot samples with the gradient of p: p (B, K, R, C), noise (B, R*C)."""
+        with torch.no_grad():
+            total = p.cumsum(1)
+            uniform = uniforms(noise).view(-1, 1, *p.shape[2:])
+            pick = (uniform * total[:, -1:] >= total).sum(1, keepdim=True).clamp(max=self.options - 1)
+            hard = torch.zeros_like(p).scatter_(1, pick, 1.0)
+        return hard + p - p.detach() if p.requires_grad else hard

@@ -1,0 +1,55 @@
+"""LayeredRenderer: from cells to pixels, what stays where it is apart from what moves."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from worldsim.gamegan.simulator import Layers
+
+
+class Upscale(nn.Module):
+    """Cells to pixels by two pixel shuffles: (B, inputs, R, C) -> (B, outputs, R * cell, C * cell)."""
+
+    def __init__(self, inputs: int, width: int, outputs: int, cell: int) -> None:
+        super().__init__()
+        self.first = 3 if cell % 3 == 0 else 2
+        self.second = cell // self.first
+        self.spread = nn.Conv2d(inputs, width * self.first**2, 1)
+        self.paint = nn.Conv2d(width, outputs * self.second**2, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Pixels, not squashed."""
+        x = F.pixel_shuffle(F.leaky_relu(self.spread(x), 0.2), self.first)
+        return F.pixel_shuffle(self.paint(x), self.second)
+
+
+class LayeredRenderer(nn.Module):
+    """``x = (1 - mask) X_static + mask X_dynamic``, the mask and X_dynamic from h, X_static from what has not moved.
+
+    The static layer sees each cell's own past alone (what was there before the view moved, what the canvas holds, the
+    cell's own choice); nothing can come to it from a neighbouring cell, so whatever moves must be drawn by the dynamic
+    layer. A small price on the mask keeps the dynamic layer from drawing the rest too.
+
+    Source: the two components of GameGAN's rendering engine (arXiv:2005.12126, section 3.3).
+
+    Differs from the paper: no object map, attribute map, type vector and SPADE (`worldsim.gamegan.disentangled` has
+    them); the split comes from what each layer can see, and needs no cycle loss; the output is linear, not tanh.
+
+    Shapes:
+        static (B, static, R, C), dynamic (B, dynamic, R, C) -> (B, C, H, W) and `Layers`.
+    """
+
+    def __init__(self, static: int, dynamic: int, width: int, channels: int, cell: int) -> None:
+        super().__init__()
+        self.still = Upscale(static, width, channels, cell)
+        self.moving = Upscale(dynamic, width, channels + 1, cell)
+
+    def forward(self, static: Tensor, dynamic: Tensor) -> tuple[Tensor, Layers]:
+        """The picture and its layers."""
+        still = self.still(static).float()
+        moving, logit = self.moving(dynamic).float().split([still.shape[1], 1], 1)
+        mask = logit.sigmoid()
+        image = still + mask * (moving - still)
+        return image, Layers(torch.stack([still, moving], 1), torch.stack([1 - mask, mask], 1))

@@ -1,0 +1,166 @@
+"""GridSimulator: the small GameGAN's dynamics engine, on a grid of cells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from worldsim.gamegan.grid.canvas import Canvas
+from worldsim.gamegan.grid.choices import Choices
+from worldsim.gamegan.grid.renderer import LayeredRenderer
+from worldsim.gamegan.grid.shift import Shift
+from worldsim.gamegan.simulator import Step
+from worldsim.protocol import State
+
+
+@dataclass(frozen=True)
+class GridConfig:
+    """Sizes of `GridSimulator`; the defaults train and play on one CPU core."""
+
+    cell: int = 12
+    """Side of a cell in pixels."""
+    rows: int = 7
+    """R; frames are resized to R x C cells."""
+    cols: int = 7
+    """C."""
+    encoder: int = 48
+    """Channels of the encoder's first layer."""
+    seen: int = 64
+    """E, channels of an encoded picture."""
+    hidden: int = 48
+    """H, channels of the LSTM's maps."""
+    gated: int = 80
+    """Channels of v, the convolution that the action gates."""
+    context: int = 128
+    """Width of the vector of (picture, memory, action) that gates and shifts."""
+    summary: int = 8
+    """Numbers per cell that context, agent and outcome head read of the picture, and half as many of h."""
+    options: int = 32
+    """K, alternatives of a cell's choice."""
+    painter: int = 32
+    """Channels between the renderer's two pixel shuffles."""
+    memory: int = 16
+    """D, depth of the canvas; 0 has none."""
+    margin: int = 7
+    """Cells of the canvas around the view."""
+
+
+class GridSimulator(nn.Module):
+    """GameGAN with a state that keeps the layout of the picture: R x C cells with H numbers each.
+
+    With s = C(x) the encoded picture and ``g = MLP([summary(s), summary(h), a])``:
+
+    - ``w = softmax(W_w g)``, a 3x3 kernel; s, h, c and the canvas M are moved by it: the view follows the player;
+    - ``v = sigmoid(W_1 g) * conv3([s, h, M]) + W_2 g + position``, the paper's ``h * H(a, z, m)``;
+    - z, a choice in every cell (`Choices`), ``u = relu(v + B z)``;
+    - ``i, f, o, y, d = conv3(u)``, ``c' = f * c + i * tanh(y)``, ``h' = o * tanh(c')``;
+    - the picture from (h', relu(d)) and from (s, M, z) (`LayeredRenderer`).
+
+    Source: Kim et al. 2020, arXiv:2005.12126, section 3.1.
+
+    Differs from the paper: maps instead of vectors, convolutions instead of matrices; z is a choice in each cell that
+    enters behind the gate; h, c and s are moved with the view before they are used.
+
+    Shapes:
+        seen (B, E, R, C); carried: h, c (B, H, R, C) and canvas (B, D, R + 2 margin, C + 2 margin).
+    """
+
+    def __init__(self, config: GridConfig, channels: int, action_size: int) -> None:
+        super().__init__()
+        self.config, self.rows, self.cols = config, config.rows, config.cols
+        self.image_shape = (channels, config.rows * config.cell, config.cols * config.cell)
+        cells, half = self.rows * self.cols, config.summary // 2
+        self.noise_size = cells
+        self.feature_size = cells * (config.summary + half)
+        self.encoder = nn.Sequential(
+            nn.Conv2d(channels, config.encoder, config.cell // 2, config.cell // 2),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(config.encoder, config.seen, 2, 2),
+            nn.LeakyReLU(0.2),
+        )
+        self.summarise = nn.Conv2d(config.seen, config.summary, 1)
+        self.recall = nn.Conv2d(config.hidden, half, 1)
+        self.context = nn.Sequential(nn.Linear(self.feature_size + action_size, config.context), nn.ReLU())
+        self.kernel = nn.Linear(config.context, 9)
+        self.gate = nn.Linear(config.context, 2 * config.gated)
+        inputs = config.seen + config.hidden + config.memory
+        self.shift = Shift(self.rows, self.cols)
+        self.local = nn.Conv2d(inputs, config.gated, 3, padding=1)
+        self.position = nn.Parameter(torch.zeros(config.gated, self.rows, self.cols))
+        self.choices = Choices(config.options, config.gated, config.seen, 64, self.rows, self.cols)
+        self.choice = nn.Conv2d(config.options, config.gated, 1, bias=False)
+        self.cell = nn.Conv2d(config.gated, 5 * config.hidden, 3, padding=1)
+        self.canvas = Canvas(config.memory, config.seen + config.hidden, config.margin) if config.memory else None
+        static = config.seen + config.memory
+        self.still = nn.Conv2d(static + config.options, config.hidden, 1)
+        self.renderer = LayeredRenderer(config.hidden, 2 * config.hidden, config.painter, channels, config.cell)
+
+    def encode(self, image: Tensor) -> Tensor:
+        """s: (B, C, H, W) -> (B, E, R, C)."""
+        out: Tensor = self.encoder(image)
+        return out.float()
+
+    def begin(self, seen: Tensor, noise: Tensor) -> State:
+        """Nothing is remembered."""
+        zeros = seen.new_zeros(len(seen), self.config.hidden, self.rows, self.cols)
+        carried = {"h": zeros, "c": zeros.clone()}
+        if self.canvas is not None:
+            carried["canvas"] = self.canvas.empty(len(seen), self.rows, self.cols, seen.device)
+        return carried
+
+    def features(self, carried: State, seen: Tensor) -> Tensor:
+        """Summaries of picture and memory, within (-1, 1): (B, R*C*(summary + summary / 2))."""
+        parts = [self.summarise(seen), self.recall(carried["h"])]
+        return torch.tanh(torch.cat([part.flatten(1) for part in parts], 1)).float()
+
+    def step(
+        self,
+        carried: State,
+        seen: Tensor,
+        action: Tensor,
+        noise: Tensor | None,
+        temperature: Tensor | None = None,
+        after: Tensor | None = None,
+    ) -> Step:
+        """One step; the first ``len(after)`` rows choose what leads to their real next picture."""
+        g = self.context(torch.cat([self.features(carried, seen), action], 1))
+        kernel = self.kernel(g).float().softmax(1)
+        following: State = {}
+        before = torch.cat([seen, carried["h"]], 1)
+        moved = self.shift(torch.cat([before, carried["c"]], 1), kernel).float()
+        near, c = moved.split([before.shape[1], self.config.hidden], 1)
+        static = near[:, : seen.shape[1]]
+        if self.canvas is not None:
+            following["canvas"], view = self.canvas.step(carried["canvas"], before, kernel)
+            near, static = torch.cat([near, view], 1), torch.cat([static, view], 1)
+        gate, bias = self.gate(g)[:, :, None, None].chunk(2, 1)
+        v = gate.sigmoid() * self.local(near) + bias + self.position
+        if noise is None:
+            z, nats = v.new_zeros(len(v), self.config.options, self.rows, self.cols), v.new_zeros(len(v))
+        else:
+            z, nats = self._choose(v, noise, temperature, after)
+        u = F.relu(v + self.choice(z))
+        i, f, o, y, d = self.cell(u).float().chunk(5, 1)
+        c = (f + 1).sigmoid() * c + i.sigmoid() * y.tanh()
+        h = o.sigmoid() * c.tanh()
+        still = F.relu(self.still(torch.cat([static, z], 1)))
+        image, layers = self.renderer(still, torch.cat([h, F.relu(d)], 1))
+        return Step({"h": h, "c": c, **following}, image, nats, layers)
+
+    def _choose(
+        self, v: Tensor, noise: Tensor, temperature: Tensor | None, after: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        given = 0 if after is None else len(after)
+        parts: list[Tensor] = []
+        nats = noise.new_zeros(0)
+        if after is not None and given:
+            chosen = self.choices.from_frame(v[:given], after, noise[:given])
+            parts.append(chosen.weights)
+            nats = chosen.nats
+        if given < len(v):
+            own = None if temperature is None else temperature[given:]
+            parts.append(self.choices.from_prior(v[given:], noise[given:], own).weights)
+        return torch.cat(parts), nats

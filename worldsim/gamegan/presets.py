@@ -1,0 +1,140 @@
+"""Presets: how a GameGAN is built and trained, and the named sets of it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from worldsim.gamegan.flat import FlatConfig
+from worldsim.gamegan.grid.simulator import GridConfig
+from worldsim.gamegan.judges.judges import JudgeConfig
+from worldsim.gamegan.weights import CODE, LossWeights
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One set; the defaults are the preset ``small``."""
+
+    simulator: Literal["grid", "flat"] = "grid"
+    """Ours on a grid of cells, or the published one."""
+    grid: GridConfig = field(default_factory=GridConfig)
+    """Sizes of the first."""
+    flat: FlatConfig = field(default_factory=FlatConfig)
+    """Sizes of the second."""
+    judges: JudgeConfig | None = field(default_factory=JudgeConfig)
+    """The critics; None trains by reconstruction alone."""
+    weights: LossWeights = field(
+        default_factory=lambda: LossWeights(
+            single=0.5, action=0.5, temporal=0.5, reconstruction=0.2, feature=0.0, mask=0.0002, penalty_temporal=0.0
+        )
+    )
+    """Of the losses."""
+    length: int = 8
+    """T, steps of a stretch."""
+    batch: int = 24
+    """Stretches in an update."""
+    steps: int = 6000
+    """Updates."""
+    warm: int = 4
+    """Steps that see real frames at first."""
+    warm_until: float = 0.4
+    """Share of the run until which they do."""
+    warm_gone: float = 0.6
+    """Share of the run from which on only the opening frame is real; in between it falls linearly."""
+    mute_until: float = 0.1
+    """Share of the run that is trained without choices: what can be known is then learned first."""
+    judged_from: float = 0.6
+    """Share of the run from which on critics judge."""
+    alone: int = 40
+    """Updates of the critics before the generator hears of them."""
+    own_share: float = 0.5
+    """Share of a judged batch whose choices come from the prior; the critics alone train it."""
+    blur: float = 0.0
+    """Standard deviation of noise added to own frames that are fed back, against drift."""
+    colours: bool = True
+    """Whether rare colours weigh more in the reconstruction."""
+    learning_rate: float = 1e-3
+    """Adam's, of the generator."""
+    critic_rate: float = 1e-3
+    """Adam's, of the critics."""
+    schedule: Literal["constant", "cosine"] = "cosine"
+    """Of both."""
+    betas: tuple[float, float] = (0.9, 0.99)
+    """Adam's."""
+    clip_norm: float | None = 1.0
+    """Largest norm of each gradient."""
+
+    def warm_steps(self, share: float) -> int:
+        """Steps that see real frames when ``share`` of the run is done."""
+        fallen = (share - self.warm_until) / max(1e-9, self.warm_gone - self.warm_until)
+        return max(1, math.ceil(self.warm * (1 - min(1.0, max(0.0, fallen))) - 1e-9))
+
+
+_PUBLISHED = Settings(
+    simulator="flat",
+    weights=LossWeights(),
+    judges=JudgeConfig("residual"),
+    warm_until=0.0,
+    mute_until=0.0,
+    judged_from=0.0,
+    alone=0,
+    own_share=0.0,
+    colours=False,
+    learning_rate=1e-4,
+    critic_rate=1e-4,
+    schedule="constant",
+    betas=(0.0, 0.9),
+    clip_norm=None,
+)
+_PAPER_84 = replace(
+    _PUBLISHED,
+    flat=FlatConfig(side=84, memory=True, slots=39, width=64),
+    length=17,
+    batch=12,
+    steps=200_000,
+    warm=9,
+    warm_gone=1 / 3,
+)
+_PAPER_64 = replace(
+    _PUBLISHED,
+    flat=FlatConfig(memory=True, slots=39, width=16, blocks="simple"),
+    judges=JudgeConfig("simple"),
+    length=31,
+    batch=12,
+    steps=200_000,
+    warm=16,
+    warm_gone=1 / 3,
+)
+_CODE = replace(
+    _PAPER_64,
+    flat=FlatConfig(action_width=10, memory=True, width=16, blocks="simple", gate="difference", first_board="uniform"),
+    weights=CODE,
+    batch=16,
+    steps=60 * 618,
+    warm_gone=1.0,
+)
+
+PRESETS = {
+    "small": Settings(),
+    "small-m": Settings(grid=GridConfig(memory=0)),
+    "paper-84": _PAPER_84,
+    "paper-84-m": replace(_PAPER_84, flat=FlatConfig(side=84, width=64)),
+    "paper-64": _PAPER_64,
+    "paper-64-m": replace(_PAPER_64, flat=FlatConfig(), judges=JudgeConfig("residual")),
+    "code-multi": _CODE,
+    "code-single": replace(
+        _CODE,
+        flat=FlatConfig(action_width=10),
+        judges=JudgeConfig("residual"),
+        weights=replace(CODE, mask=0.0),
+        batch=24,
+        steps=100 * 412,
+    ),
+    "gamegan-m": replace(_PAPER_84, flat=FlatConfig(side=84, blocks="plain")),
+    "action-lstm": replace(_PAPER_84, flat=FlatConfig(side=84, blocks="plain"), judges=None),
+}
+"""``small`` trains and plays on a CPU; ``small-m`` is the same without memory. ``paper-84`` (Pac-Man) and ``paper-64``
+(VizDoom) have the paper's sizes where they are known, ``-m`` without memory; ``code-multi`` and ``code-single`` are the
+released VizDoom configurations. ``gamegan-m`` is the paper's GameGAN-M: no memory, and the supplement's renderer of
+plain transposed convolutions. ``action-lstm`` is its baseline: the same, trained by reconstruction alone."""

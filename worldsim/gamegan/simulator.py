@@ -1,0 +1,65 @@
+"""Simulator: what the small GameGAN and the published ones have in common, as world and objective see them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+from torch import Tensor
+
+from worldsim.protocol import State
+
+
+class Layers(NamedTuple):
+    """A picture taken apart: ``picture = sum_k masks[:, k] * pictures[:, k]``; layer 0 is the static one."""
+
+    pictures: Tensor  # (B, K, C, H, W)
+    masks: Tensor  # (B, K, 1, H, W), sum 1 over K
+
+
+class Step(NamedTuple):
+    """What one step of a simulator yields."""
+
+    carried: State  # what the next step needs besides what is seen
+    image: Tensor  # (B, C, H, W) signal, see worldsim.gamegan.signal
+    nats: Tensor  # (P,) what the choices cost that a real next frame supplied
+    layers: Layers | None  # if the renderer has several
+
+
+class Simulator(Protocol):
+    """A dynamics engine with its encoder, memory and renderer; an ``nn.Module``.
+
+    A step is ``seen = encode(image); step(carried, seen, action, noise)``; the image that it draws is encoded in turn.
+    """
+
+    noise_size: int  # normals that a step consumes
+    feature_size: int  # F
+    image_shape: tuple[int, int, int]  # (C, H, W) of the signal
+
+    def encode(self, image: Tensor) -> Tensor:
+        """What the engine sees of a picture: (B, C, H, W) -> (B, ...)."""
+
+    def begin(self, seen: Tensor, noise: Tensor) -> State:
+        """What is carried before the first step."""
+
+    def step(
+        self,
+        carried: State,
+        seen: Tensor,
+        action: Tensor,
+        noise: Tensor,
+        temperature: Tensor | None = None,
+        after: Tensor | None = None,
+    ) -> Step:
+        """One step.
+
+        Args:
+            carried: from `begin` or the last step.
+            seen: of the present picture.
+            action: (B, A) one-hot.
+            noise: (B, noise_size) standard normals.
+            temperature: (B,) of sampling, 1 if None.
+            after: what is seen of the real next picture of the first P rows; these take their noise from it.
+        """
+
+    def features(self, carried: State, seen: Tensor) -> Tensor:
+        """What agents and the outcome head read: (B, F)."""

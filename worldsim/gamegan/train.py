@@ -1,0 +1,174 @@
+"""Training a GameGAN from a recording."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass, replace
+from typing import Literal
+
+import torch
+from gymnasium.spaces import Discrete
+
+from worldsim.checkpoint import World
+from worldsim.data.recording import Recording
+from worldsim.data.windows import Windows
+from worldsim.errors import BadInput
+from worldsim.gamegan.grid.simulator import GridConfig
+from worldsim.gamegan.objective import GameGANObjective
+from worldsim.gamegan.presets import PRESETS, Settings
+from worldsim.gamegan.world import GameGANConfig, GameGANWorld
+from worldsim.heads import recorded_outcomes
+from worldsim.space_json import to_json
+from worldsim.training import FitResult, fit
+from worldsim.training.command import TrainCommand
+from worldsim.vae.colour import colour_weights
+
+_CELLS = (12, 8)  # sides of a cell that are tried, in pixels
+_SMALLEST = 32  # pixels a side that the small presets need
+
+Preset = Literal[
+    "small",
+    "small-m",
+    "paper-84",
+    "paper-84-m",
+    "paper-64",
+    "paper-64-m",
+    "code-multi",
+    "code-single",
+    "gamegan-m",
+    "action-lstm",
+]
+
+
+@dataclass(frozen=True)
+class TrainGameGAN(TrainCommand):
+    """Train a GameGAN (Kim et al. 2020): frames and actions become a game engine.
+
+    Any recording of image frames with a discrete action trains. Run the same command again to go on after Ctrl-C or a
+    kill. What is not given is the preset's.
+    """
+
+    preset: Preset = "small"
+    """small: on a grid of cells, trains and plays on a CPU; paper-84, paper-64: the paper's sizes; code-multi,
+    code-single: the released ones; gamegan-m: the paper's model without memory; action-lstm: its baseline without
+    critics; -m: without memory."""
+    steps: int | None = None
+    """Updates."""
+    batch: int | None = None
+    """Stretches in one."""
+    length: int | None = None
+    """Steps of a stretch."""
+    learning_rate: float | None = None
+    """Adam's, of the generator."""
+    critic_rate: float | None = None
+    """Adam's, of the critics."""
+    blur: float | None = None
+    """Standard deviation of noise on the model's own frames when they are fed back, against drift."""
+    sample_every: int | None = None
+    """Updates between sample pictures."""
+
+    @property
+    def settings(self) -> Settings:
+        """The preset, with what was given on top."""
+        names = ("steps", "batch", "length", "learning_rate", "critic_rate", "blur")
+        given = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+        return replace(PRESETS[self.preset], **given)
+
+    def train(self) -> World | None:
+        """The whole of it; returns the world (None in processes other than the first)."""
+        recording = Recording(self.recording)
+        settings = fitted(self.settings, recording, self.preset)
+        model = untrained(settings, recording, self.preset, self.seed)
+        self._claim(settings)
+        done = self.fit(model, settings, recording)
+        return self.finish("gamegan", model, recording, False, [done], preset=self.preset)
+
+    def fit(self, model: GameGANWorld, settings: Settings, recording: Recording) -> FitResult:
+        """Train it."""
+        windows = Windows(recording, settings.length, settings.batch, seed=self.seed)
+        colours = None
+        if settings.colours:
+            colours = colour_weights(torch.cat([windows.batch(i).frames.flatten(0, 1) for i in range(8)]))
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed + 1)
+            objective = GameGANObjective(model, settings, colours)
+        config = self.fit_config(
+            settings.steps,
+            learning_rate=settings.learning_rate,
+            learning_rates={"critic": settings.critic_rate} if settings.judges else {},
+            schedule=settings.schedule,
+            min_learning_rate=settings.learning_rate / 20,
+            warmup=min(100, settings.steps // 10),
+            betas=settings.betas,
+            clip_norm=settings.clip_norm,
+        )
+        if self.sample_every is not None:
+            config = replace(config, sample_every=self.sample_every)
+        return fit(objective, windows.batch, config, self.out, "gamegan")
+
+    def _claim(self, settings: Settings) -> None:
+        """Write down what is trained here, and refuse to go on with something else."""
+        path = self.out / "settings.json"
+        mine = json.loads(json.dumps({"preset": self.preset, **asdict(settings)}))
+        if (self.out / "gamegan.pt").exists() and path.exists():
+            theirs = json.loads(path.read_text())
+            different = [key for key in mine if mine[key] != theirs.get(key)]
+            if different:
+                key = different[0]
+                raise BadInput(
+                    f"{self.out} holds a run with other settings: {key} was {theirs.get(key)!r}, now {mine[key]!r}; "
+                    "repeat those to go on, or choose another folder"
+                )
+        self.out.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        partial.write_text(json.dumps(mine, indent=2) + "\n")
+        os.replace(partial, path)
+
+
+def fitted(settings: Settings, recording: Recording, preset: str) -> Settings:
+    """The settings for a recording's frames, or a line that says why they do not fit."""
+    space = recording.action_space
+    if not isinstance(space, Discrete):
+        raise BadInput(
+            f"GameGAN needs a discrete action space, {recording.path} has {space}; use worldsim train vision-memory, "
+            "or record an environment that is wrapped to discrete actions"
+        )
+    height, width = recording.frame_shape[:2]
+    least = _SMALLEST if settings.simulator == "grid" else settings.flat.side
+    if min(height, width) < least:
+        raise BadInput(
+            f"preset {preset} needs frames of at least {least} x {least} pixels, got {height} x {width}; "
+            + ("record larger frames" if settings.simulator == "grid" else "use --preset small, or record larger ones")
+        )
+    if settings.simulator == "flat":
+        return settings
+    return replace(settings, grid=grid_for(settings.grid, height, width))
+
+
+def grid_for(grid: GridConfig, height: int, width: int) -> GridConfig:
+    """Cells that divide the frame, four to ten a side; else 7 x 7 cells of 12 pixels, to which frames are resized."""
+    for cell in _CELLS:
+        rows, cols = height // cell, width // cell
+        if height % cell == width % cell == 0 and min(rows, cols) >= 4 and max(rows, cols) <= 10:
+            return replace(grid, cell=cell, rows=rows, cols=cols)
+    return replace(grid, cell=12, rows=7, cols=7)
+
+
+def untrained(settings: Settings, recording: Recording, preset: str, seed: int) -> GameGANWorld:
+    """The world that fits a recording, with its first weights."""
+    table = recorded_outcomes(recording)
+    config = GameGANConfig(
+        recording.frame_shape,
+        to_json(recording.action_space),
+        len(table.reward),
+        settings.simulator,
+        settings.grid,
+        settings.flat,
+        preset,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = GameGANWorld(config)
+    model.outcome.set_table(table)
+    return model
