@@ -49,17 +49,24 @@ def test_a_thing_is_drawn_once_and_as_often_in_each_cell_as_the_cell_alone_says(
     m.set_things(torch.tensor([-1, -1, 0]))
     for layer in (m.alone, m.joint):
         torch.nn.init.zeros_(layer.weight)
-    torch.nn.init.zeros_(m.alone.bias)
     share = torch.tensor([0.25, 0.2, 0.15, 0.12, 0.08])
-    alone = torch.stack([(1 - share) / 2, (1 - share) / 2, share], -1).log()
-    m.alone = Fixed(alone)  # type: ignore[assignment]
-    m.beta.fill_(50.0)
-    m.presence = Fixed(torch.logit(share.sum()).expand(m.config.things))  # type: ignore[assignment]
+    m.alone = Fixed(torch.stack([(1 - share) / 2, (1 - share) / 2, share], -1).log())  # type: ignore[assignment]
+    m.presence = Still(share.sum())  # type: ignore[assignment]
     cells = torch.zeros(n, 5, m.config.channels)
     uniform = torch.rand(n, 5, generator=torch.Generator().manual_seed(0))
     drawn = m.draw(cells, uniform, torch.ones(n)).reshape(n, 5) == 2
-    assert (drawn.sum(1) <= 1).all()
+    assert (drawn.sum(1) > 1).float().mean() < 1e-3
     torch.testing.assert_close(drawn.float().mean(0), share, atol=0.01, rtol=0)
+
+
+def test_what_is_still_to_come_counts_from_each_pass_on() -> None:
+    m = made(codes=3, rows=1, cols=5)
+    m.set_things(torch.tensor([-1, -1, 0]))
+    for cell in range(5):
+        picture = torch.zeros(1, 1, 5, dtype=torch.long)
+        picture[0, 0, cell] = 2
+        due = m.things_to_come(picture)[0, :, 0]
+        assert due.tolist() == [float(g <= m.order[cell]) for g in range(5)]
 
 
 class Fixed(torch.nn.Module):
@@ -71,3 +78,15 @@ class Fixed(torch.nn.Module):
 
     def forward(self, cells: torch.Tensor) -> torch.Tensor:
         return self.logits.expand(len(cells), *self.logits.shape)
+
+
+class Still(torch.nn.Module):
+    """By Bayes' rule: of a total of probability, what is left, given that none was drawn."""
+
+    def __init__(self, total: torch.Tensor) -> None:
+        super().__init__()
+        self.total = total
+
+    def forward(self, whole: torch.Tensor) -> torch.Tensor:
+        rest = whole[..., -16:].exp()
+        return torch.logit(rest / (1 - self.total + rest))

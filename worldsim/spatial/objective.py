@@ -44,8 +44,8 @@ class TransitionObjective(nn.Module):
     """Trains transition and outcome head: nats a cell of the next grid plus nats a step of the outcome.
 
     ``loss = mean over cells of (-log p(x'_i | drawn) - .3 log p(x'_i by itself)) - .05 sum over things of
-    log p(it is there or not) - outcome_weight * log p(reward, end | x, x', a, h)``, averaged over the steps before the
-    end of each episode; real codes are fed at every step (teacher forcing).
+    log p(still to come or not) - outcome_weight * log p(reward, end | x, x', a, h)``, averaged over the steps before
+    the end of each episode; real codes are fed at every step (teacher forcing).
     """
 
     alone_weight = 0.3
@@ -89,9 +89,8 @@ class TransitionObjective(nn.Module):
         kept = mask.flatten().nonzero()[:, 0]  # only real steps cost time
         before, after, seen = before[kept], after[kept], seen[kept]
         then, mem = summary[:, 1:].flatten(0, 1)[kept], h.flatten(0, 1)[kept]
-        logits, alone, there = m.log_likelihood_logits(m.read(before, seen, mem), after)
-        holds = (F.one_hot(after.flatten(1), m.codes).amax(1).float() @ m.faces).clamp(max=1)
-        presence = F.binary_cross_entropy_with_logits(there, holds, reduction="none").sum(-1).mean()
+        logits, alone, still = m.log_likelihood_logits(m.read(before, seen, mem), after)
+        presence = F.binary_cross_entropy_with_logits(still, m.things_to_come(after), reduction="none").sum(-1).mean()
         nats = F.cross_entropy(logits.float().flatten(0, 1), after.flatten())
         nats_alone = F.cross_entropy(alone.float().flatten(0, 1), after.flatten())
         features = torch.cat([seen, then, mem], -1)

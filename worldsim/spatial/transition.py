@@ -13,7 +13,8 @@ from worldsim.nn.lstm import LSTM
 _GROUPS = 5
 _NEAR = tuple((r, c) for r in range(-2, 3) for c in range(-2, 3) if 0 < abs(r) + abs(c) <= 2)
 _CLOCK = 8  # sines and cosines of the step count, periods 8 to 1024
-_SURE = 0.995  # nothing about a thing is likelier, or less likely than one minus it
+_SURE = 0.995  # no cell is surer of a thing than that
+_AGAIN = 8.0  # what a code's logit loses once its thing is drawn
 
 
 @dataclass(frozen=True)
@@ -49,17 +50,17 @@ class Transition(nn.Module):
     N near_i + P present_i))``, where near_i are the codes already drawn within two steps of i, present_i says which
     codes were drawn anywhere, and left_i settles things of which there is one.
 
-    Cells are drawn in five passes, cell (r, c) in pass ``(r + 2 c) mod 5``: a cell and its four neighbours all fall
+    Cells are drawn in five passes, cell (r, c) in pass ``(r + 2 c + k) mod 5``: a cell and its four neighbours all fall
     into different passes, and so do the cells that a mover at one place can move to. Each pass sees what the earlier
     ones drew. The likelihood is exact (a chain rule over the passes), and training needs one pass.
 
     A thing (a ghost; its faces are several codes) that a picture holds at most once must not be drawn twice, and must
     be drawn somewhere if it does not leave. Let q_i be the probability that cell i by itself gives to it, and P that
-    the picture holds it at all, which a small network reads off the whole grid. Then cell i's share is
-    ``r_i = P q_i / sum_j q_j``, and if the cells drawn before had S of these shares and did not take it, cell i takes
-    it with probability ``t_i = r_i / (1 - S)``: ``left_i = alpha (logit t_i - logit q_i)`` for its codes, which draws
-    it with probability P, at the places that the cells propose. Once it is drawn, ``left_i = -beta``. Alpha (1 at
-    first) and beta (6) are learned.
+    this pass or a later one draws it, which a small network reads off the whole grid and all that was drawn. Then cell
+    i takes it with probability ``t_i = P q_i / sum_j q_j`` over the cells j not drawn yet:
+    ``left_i = logit t_i - logit q_i`` for its codes. So it is drawn with the picture's probability, at the places that
+    the cells propose; and once it is drawn, ``left_i = -8``. The cell in the middle is drawn first, so that whether
+    the player was caught settles where the ghosts are, and not the other way round.
 
     Source: ours. The gate by the action follows the idea of GameGAN's ``h * H(a, z)`` (arXiv:2005.12126, section 3.1);
     codes drawn independently are VQ world models' usual choice.
@@ -92,8 +93,8 @@ class Transition(nn.Module):
         self.drawn_mix = nn.Linear(codes, config.drawn, bias=False)
         self.alone = nn.Linear(width, codes)
         self.joint = nn.Linear(config.drawn, codes, bias=False)
-        self.alpha, self.beta = nn.Parameter(torch.tensor(1.0)), nn.Parameter(torch.tensor(6.0))
-        self.presence = nn.Sequential(nn.Linear(2 * width + config.things, 64), nn.ReLU(), nn.Linear(64, config.things))
+        whole = 2 * width + codes + config.things
+        self.presence = nn.Sequential(nn.Linear(whole, 64), nn.ReLU(), nn.Linear(64, config.things))
         self.register_buffer("faces", torch.zeros(codes, config.things))  # (K, things): 1 where a code is a face
         order, near = _passes(rows, cols)
         self.register_buffer("order", order, persistent=False)
@@ -158,36 +159,41 @@ class Transition(nn.Module):
         weighed = F.relu(self.cell_mix(cells) + self.near_mix(around) + self.drawn_mix(drawn))
         return alone + left + self.joint(weighed)
 
-    def present(self, cells: Tensor, alone: Tensor) -> tuple[Tensor, Tensor]:
-        """What is said of each thing: by every cell alone, and of the whole picture.
+    def share(self, alone: Tensor) -> Tensor:
+        """What each cell by itself gives to each thing, q: logits (n, m, K) -> (n, m, things)."""
+        return alone.detach().float().softmax(-1) @ self.faces
+
+    def still(self, cells: Tensor, rest: Tensor, drawn: Tensor) -> Tensor:
+        """Logits that this or a later pass draws each thing.
 
         Args:
-            cells: (n, m, channels), from `read`.
-            alone: (n, m, K), their logits by themselves.
+            cells: (n, R*C, channels), from `read`.
+            rest: (n, g, things), sums of q over the cells not drawn yet, for g passes.
+            drawn: (n, g, K), 1 for each code that was drawn in an earlier pass, else 0.
 
         Returns:
-            (n, m, things), probability that the cell by itself gives to it; (n, things), logit that it is there.
+            (n, g, things).
         """
-        share = alone.detach().float().softmax(-1) @ self.faces
-        whole = torch.cat([cells.mean(1), cells.amax(1), share.sum(1).clamp(1e-4).log().to(cells.dtype)], -1)
-        return share, self.presence(whole).float()
+        whole = torch.cat([cells.mean(1), cells.amax(1)], -1)[:, None].expand(-1, drawn.shape[1], -1)
+        rest = rest.clamp(min=1e-4).log().to(cells.dtype)
+        return self.presence(torch.cat([whole, drawn.to(cells.dtype), rest], -1)).float()
 
-    def left(self, share: Tensor, ours: Tensor, taken: Tensor, drawn: Tensor) -> Tensor:
+    def left(self, share: Tensor, still: Tensor, rest: Tensor, drawn: Tensor) -> Tensor:
         """How much likelier each code is for what earlier passes did and did not draw.
 
         Args:
-            share: (n, m, things), q of the cells.
-            ours: (n, m, things), r of the cells.
-            taken: (n, m or 1, things), sums of r over all cells drawn before.
-            drawn: (n, m or 1, K), as in `draw_logits`.
+            share: (n, m, things), q of some cells.
+            still: (n, m or 1, things), from `still`, as seen by the pass of each cell.
+            rest: (n, m or 1, things), as in `still`.
+            drawn: (n, m or 1, K), as in `still`.
 
         Returns:
             (n, m, K), added to the logits.
         """
-        there = (drawn @ self.faces).clamp(max=1)
-        likely = (ours / (1 - taken).clamp(min=1 - _SURE)).clamp(1e-6, _SURE)
-        gain = torch.logit(likely) - torch.logit(share.clamp(1e-6, _SURE))
-        return (self.alpha * gain * (1 - there) - self.beta * there) @ self.faces.T
+        there = (drawn.float() @ self.faces).clamp(max=1)
+        likely = still.sigmoid() * share / rest.clamp(min=1e-6)
+        gain = torch.logit(likely.clamp(1e-6, _SURE)) - torch.logit(share.clamp(1e-6, _SURE))
+        return (gain * (1 - there) - _AGAIN * there) @ self.faces.T
 
     def known(self, codes: Tensor | None, batch: int) -> Tensor:
         """The cells drawn so far, then the entries for "not drawn yet" and "outside": (n, R*C + 2) int64."""
@@ -202,19 +208,25 @@ class Transition(nn.Module):
 
         Returns:
             (n, R*C, K), logits of every cell given the cells drawn before it; the same of the cells by themselves;
-            (n, things), logits that each thing is in the picture.
+            (n, 5, things), logits that each pass or a later one draws each thing.
         """
         known = self.near_embed(self.known(after, len(after)))
-        earlier = (self.order[:, None] < torch.arange(_GROUPS, device=after.device)).to(known.dtype)  # (R*C, 5)
+        earlier = self.order[:, None] < torch.arange(_GROUPS, device=after.device)  # (R*C, 5)
         one_hot = F.one_hot(after.flatten(1), self.codes).to(known.dtype)
-        drawn = torch.einsum("nck,cg->ngk", one_hot, earlier).clamp(max=1)[:, self.order]  # codes drawn before
+        drawn = torch.einsum("nck,cg->ngk", one_hot, earlier.to(known.dtype)).clamp(max=1)  # codes drawn before
         alone = self.alone(cells)
-        share, there = self.present(cells, alone)
+        share = self.share(alone)
+        rest = torch.einsum("nct,cg->ngt", share, (~earlier).float())
+        still = self.still(cells, rest, drawn)
         with torch.autocast(cells.device.type, enabled=False):
-            ours = self._spread(share, there.detach())
-            taken = torch.einsum("nct,cg->ngt", ours, earlier.float())[:, self.order]
-            left = self.left(share, ours, taken, drawn.float())
-        return self.draw_logits(cells, alone, left, known, self.near, drawn), alone, there
+            at = self.order
+            left = self.left(share, still.detach()[:, at], rest[:, at], drawn[:, at])
+        return self.draw_logits(cells, alone, left, known, self.near, drawn[:, at]), alone, still
+
+    def things_to_come(self, after: Tensor) -> Tensor:
+        """What `still` should have said of a picture (n, R, C): (n, 5, things), 1 where it is drawn then or later."""
+        later = (self.order[:, None] >= torch.arange(_GROUPS, device=after.device)).float()
+        return torch.einsum("nct,cg->ngt", self.faces[after.flatten(1)], later).clamp(max=1)
 
     def draw(self, cells: Tensor, uniform: Tensor, temperature: Tensor) -> Tensor:
         """Sample the next picture: uniform (n, R*C), temperature (n,) -> (n, R, C) int64."""
@@ -223,30 +235,26 @@ class Transition(nn.Module):
         embedded = self.near_embed(known)
         drawn = embedded.new_zeros(batch, 1, self.codes)
         alone = self.alone(cells)
-        share, there = self.present(cells, alone / warmth)
-        ours = self._spread(share, there)
-        taken = share.new_zeros(batch, 1, share.shape[2])
+        share = self.share(alone / warmth)
+        rest = share.sum(1, keepdim=True)
         for group in torch.split(self.by_pass, self.pass_sizes):
-            left = self.left(share[:, group], ours[:, group], taken, drawn.float())
+            still = self.still(cells, rest, drawn)
+            left = self.left(share[:, group], still, rest, drawn)
             logits = self.draw_logits(cells[:, group], alone[:, group], left, embedded, self.near[group], drawn).float()
             total = (logits / warmth).softmax(-1).cumsum(-1)
             pick = (uniform[:, group, None] * total[..., -1:] >= total).sum(-1).clamp(max=self.codes - 1)
             known[:, group] = pick
             embedded[:, group] = self.near_embed(pick)
             drawn = drawn.scatter(2, pick[:, None], 1.0)
-            taken = taken + ours[:, group].sum(1, keepdim=True)
+            rest = rest - share[:, group].sum(1, keepdim=True)
         return known[:, :-2].contiguous().view(batch, self.rows, self.cols)
-
-    @staticmethod
-    def _spread(share: Tensor, there: Tensor) -> Tensor:
-        """Share r of every cell: the picture's probability, spread as the cells propose."""
-        return there.sigmoid()[:, None] * share / share.sum(1, keepdim=True).clamp(min=1e-6)
 
 
 def _passes(rows: int, cols: int) -> tuple[Tensor, Tensor]:
     """Which pass draws each cell, (R*C,), and where it looks, (R*C, 12): a cell, "not drawn yet" or "outside"."""
     cells = rows * cols
-    order = torch.tensor([(r + 2 * c) % _GROUPS for r in range(rows) for c in range(cols)])
+    middle = rows // 2 + 2 * (cols // 2)
+    order = torch.tensor([(r + 2 * c - middle) % _GROUPS for r in range(rows) for c in range(cols)])
     near = torch.full((cells, len(_NEAR)), cells + 1)  # outside
     for i in range(cells):
         for k, (dr, dc) in enumerate(_NEAR):
