@@ -43,6 +43,9 @@ COMMANDS: dict[str, Entry] = {
     "train": Entry("worldsim.commands.train:Train", "Train a world on a recording"),
     "train-agent": Entry("worldsim.commands.train_agent:TrainAgent", "Train an agent in a dream or in reality"),
     "evaluate": Entry("worldsim.commands.evaluate:Evaluate", "Score an agent in reality: mean, spread, 95 % interval"),
+    "evaluate-world": Entry(
+        "worldsim.commands.evaluate_world:EvaluateWorld", "Measure worlds against the real game they dream of"
+    ),
     "play": Entry("worldsim.commands.play:Play", "Play a dream or a real environment in a window"),
     "bench": Entry("worldsim.commands.bench:Bench", "Measure speed: games, recordings, dreams, training"),
 }

@@ -1,0 +1,1 @@
+"""How like the real game a world is: measured against its exposed truth, beside a floor and a baseline."""
