@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from worldsim.checkpoint import World
-from worldsim.envs.pacman.types import MOVES, Bytes, Ints
+from worldsim.envs.pacman.types import MOVES, Bools, Bytes, Ints
 from worldsim.metrics import kinds as k
 from worldsim.metrics.estimate import Estimate, Tally
 from worldsim.metrics.games import RealGames
@@ -33,16 +33,19 @@ class Obedience:
         said, _ = self.inverse.judge(step.before.small, step.after.small)
         for span, rows in step.ranges():
             action = np.asarray(step.action)[rows]
-            if step.before.kinds is not None and step.after.kinds is not None:
-                self._moves(span, rows, step.before.kinds[rows], action, step.after.kinds[rows])
             if self.inverse.actions:
-                self.tally.add(f"inverse model agrees, {span}", said[rows] == action, np.ones(len(rows)), rows)
+                agrees = said[rows] == action
+                self.tally.add(f"inverse model agrees, {span}", agrees, np.ones(len(rows)), rows)
+                if step.before.kinds is not None and step.after.kinds is not None:
+                    self._moves(span, rows, step.before.kinds[rows], action, step.after.kinds[rows], agrees)
 
-    def _moves(self, span: str, rows: Ints, before: Bytes, action: Ints, after: Bytes) -> None:
+    def _moves(self, span: str, rows: Ints, before: Bytes, action: Ints, after: Bytes, agrees: Bools) -> None:
         moves = seen(before, action, after)
         for name, kind, obeyed in (("free", ~moves.blocked, moves.went), ("blocked", moves.blocked, ~moves.went)):
             counts = moves.tells & kind
             self.tally.add(f"{name} moves obeyed, {span}", obeyed & counts, counts, rows)
+        free = moves.tells & ~moves.blocked
+        self.tally.add(f"inverse model agrees on free moves, {span}", agrees & free, free, rows)
 
     def findings(self) -> dict[str, Estimate]:
         return self.tally.estimates()

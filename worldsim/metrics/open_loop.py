@@ -38,9 +38,9 @@ class OpenLoop:
             seen = next(truth)
             if t in self.horizons and shown.state is not None and t > 0 and world.kind != "copy":
                 alive = episodes.alive[t] & ~shown.over
-                apart, usual = drift.measure(shown.state, seen, alive)
+                apart, counts = drift.measure(shown.state, seen, alive)
                 rows = self._rows(len(episodes))
-                self.tally.add(f"drift of the state, step {t}", apart, usual, rows, is_share=False)
+                self.tally.add(f"drift of the state, step {t}", apart, counts, rows, is_share=False)
             self._step(t, shown, episodes, eyes)
         self.begun += len(episodes)
 
@@ -136,11 +136,11 @@ class _Drift:
 
     @torch.inference_mode()
     def measure(self, dreamed: State, real: State, alive: NDArray) -> tuple[NDArray, NDArray]:
-        """Distance (B,) and the usual distance (B,) of two rows; 0 for rows that do not count."""
+        """Distance (B,) in units of the usual one between two rows, and which rows count (B,)."""
         a, b = self.model.observe(dreamed).flatten(1).double(), self.model.observe(real).flatten(1).double()
         rows = np.flatnonzero(alive)
-        apart, usual = np.zeros(len(alive)), np.zeros(len(alive))
+        apart, counts = np.zeros(len(alive)), np.zeros(len(alive))
         if len(rows) > 1:
-            apart[rows] = (a[rows] - b[rows]).norm(dim=1).cpu().numpy()
-            usual[rows] = (b[rows] - b[np.roll(rows, 1)]).norm(dim=1).cpu().numpy()
-        return apart, usual
+            usual = (b[rows] - b[np.roll(rows, 1)]).norm(dim=1).mean().clamp(min=1e-12)
+            apart[rows], counts[rows] = ((a[rows] - b[rows]).norm(dim=1) / usual).cpu().numpy(), 1
+        return apart, counts

@@ -39,6 +39,8 @@ def tables(found: Sequence[Found]) -> list[tuple[str, list[str], list[list[str]]
             row = [cells.get((measure, source)) for source in sources]
             if "on screen" in measure and all(e is None or not e.value > 0 for e in row):
                 continue  # this game has none
+            if all(e is None or e.n == 0 for e, source in zip(row, sources, strict=True) if source != BASELINE):
+                continue  # nothing but the baseline, which never ends, got so far
             lines.append([measure, *map(cell, row), counts(row)])
         out.append((TITLES.get(part, part), ["", *sources, "n"], lines))
     return out
