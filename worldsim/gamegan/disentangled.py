@@ -29,7 +29,7 @@ class Sketch(nn.Module):
         super().__init__()
         self.attributes = attributes
         self.maps = nn.Linear(inputs, (1 + attributes) * _PLACES**2)
-        self.type = spectral(_orthogonal(nn.Linear(inputs, types)))
+        self.look = spectral(_orthogonal(nn.Linear(inputs, types)))
         pairs = up_blocks(blocks, side, width, types)
         self.blocks = nn.ModuleList(block for block, _ in pairs)
         steered = self.blocks[2]
@@ -51,7 +51,7 @@ class Sketch(nn.Module):
 
     def draw(self, x: Tensor, eta: Tensor, attributes: Tensor) -> tuple[Tensor, Tensor]:
         """The picture (B, C, side, side) and the logit of its fine mask (B, 1, side, side)."""
-        sketch = eta * self.type(x)[:, :, None, None]
+        sketch = eta * self.look(x)[:, :, None, None]
         for number, block in enumerate(self.blocks):
             if number == 2:
                 sketch = F.leaky_relu(self.spade(sketch, eta * attributes), 0.2)

@@ -44,6 +44,10 @@ class FlatConfig:
     """Whether the memory's place moves by whole cells when playing (release: ``force_sharp``)."""
     components: int = 2
     """K of the disentangling renderer."""
+    attributes: int = 512
+    """Depth of its attribute maps."""
+    types: int = 512
+    """Width of its type vectors."""
     blocks: Blocks = "residual"
     """Blocks of the renderer."""
     width: int = 32
@@ -76,7 +80,14 @@ class FlatSimulator(nn.Module):
                 self.actions, config.hidden, depth, config.slots, opposites, config.gate, config.first_board
             )
             self.renderer = DisentangledRenderer(
-                config.blocks, config.side, channels, config.hidden, config.components, width=config.width
+                config.blocks,
+                config.side,
+                channels,
+                config.hidden,
+                config.components,
+                config.attributes,
+                config.types,
+                config.width,
             )
         else:
             self.renderer = SimpleRenderer(config.blocks, config.side, channels, config.hidden, config.width)

@@ -121,9 +121,8 @@ def _plain(first: int, side: int, channels: int) -> list[nn.Module]:
 
 def head(blocks: Blocks, inputs: int, outputs: int) -> nn.Module:
     """The last layer: ReLU and a convolution; with transposed blocks one of 2 x 2, from 65 to 64 pixels."""
-    return nn.Sequential(
-        nn.ReLU(), nn.Conv2d(inputs, outputs, 2 if blocks == "simple" else 3, padding=blocks != "simple")
-    )
+    kernel, padding = (2, 0) if blocks == "simple" else (3, 1)
+    return nn.Sequential(nn.ReLU(), nn.Conv2d(inputs, outputs, kernel, padding=padding))
 
 
 def orthogonal(network: nn.Module) -> None:

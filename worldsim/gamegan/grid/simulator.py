@@ -51,9 +51,9 @@ class GridConfig:
 class GridSimulator(nn.Module):
     """GameGAN with a state that keeps the layout of the picture: R x C cells with H numbers each.
 
-    With s = C(x) the encoded picture and ``g = MLP([summary(s), summary(h), a])``:
+    With s = C(x) the encoded picture and ``g = relu(W_s [summary(s), summary(h)] + W_a a)``:
 
-    - ``w = softmax(W_w g)``, a 3x3 kernel; s, h, c and the canvas M are moved by it: the view follows the player;
+    - ``w = softmax(W_w [g, a])``, a 3x3 kernel; s, h, c and the canvas M are moved by it: the view follows the player;
     - ``v = sigmoid(W_1 g) * conv3([s, h, M]) + W_2 g + position``, the paper's ``h * H(a, z, m)``;
     - z, a choice in every cell (`Choices`), ``u = relu(v + B z)``;
     - ``i, f, o, y, d = conv3(u)``, ``c' = f * c + i * tanh(y)``, ``h' = o * tanh(c')``;
@@ -83,8 +83,9 @@ class GridSimulator(nn.Module):
         )
         self.summarise = nn.Conv2d(config.seen, config.summary, 1)
         self.recall = nn.Conv2d(config.hidden, half, 1)
-        self.context = nn.Sequential(nn.Linear(self.feature_size + action_size, config.context), nn.ReLU())
-        self.kernel = nn.Linear(config.context, 9)
+        self.context = nn.Linear(self.feature_size, config.context)
+        self.action = nn.Linear(action_size, config.context)  # apart: among 593 inputs it would hardly count at first
+        self.kernel = nn.Linear(config.context + action_size, 9)
         self.gate = nn.Linear(config.context, 2 * config.gated)
         inputs = config.seen + config.hidden + config.memory
         self.shift = Shift(self.rows, self.cols)
@@ -126,8 +127,8 @@ class GridSimulator(nn.Module):
         after: Tensor | None = None,
     ) -> Step:
         """One step; the first ``len(after)`` rows choose what leads to their real next picture."""
-        g = self.context(torch.cat([self.features(carried, seen), action], 1))
-        kernel = self.kernel(g).float().softmax(1)
+        g = F.relu(self.context(self.features(carried, seen)) + self.action(action))
+        kernel = self.kernel(torch.cat([g, action], 1)).float().softmax(1)
         following: State = {}
         before = torch.cat([seen, carried["h"]], 1)
         moved = self.shift(torch.cat([before, carried["c"]], 1), kernel).float()
