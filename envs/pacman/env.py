@@ -168,7 +168,7 @@ class PacManEnv(gym.Env[Bytes, np.int64]):
 
 
 class PacManVectorEnv(VectorEnv[Bytes, Ints, Any]):
-    """B games of `PacManEnv` in one call; a row that ends begins anew in the same step (SAME_STEP).
+    """B games of `PacManEnv` in one call; a row that ends begins anew in the same step, if not told to wait.
 
     Row i of `reset(seed=s)` is bit for bit the single environment reset with seed s + i, whatever the other rows do.
     Takes the arguments of `PacManEnv`, and:
@@ -176,6 +176,7 @@ class PacManVectorEnv(VectorEnv[Bytes, Ints, Any]):
     Args:
         num_envs: B.
         max_episode_steps: where a row is truncated; None never.
+        autoreset_mode: SAME_STEP; or DISABLED, then rows that ended wait for a reset with a "reset_mask".
     """
 
     metadata: dict[str, Any] = {
@@ -196,7 +197,11 @@ class PacManVectorEnv(VectorEnv[Bytes, Ints, Any]):
         skin: str = "arcade",
         render_mode: str | None = None,
         max_episode_steps: int | None = None,
+        autoreset_mode: AutoresetMode = AutoresetMode.SAME_STEP,
     ) -> None:
+        if autoreset_mode not in (AutoresetMode.SAME_STEP, AutoresetMode.DISABLED):
+            raise BadInput(f"expected AutoresetMode.SAME_STEP or DISABLED, got {autoreset_mode}")
+        self.metadata = {**self.metadata, "autoreset_mode": autoreset_mode}
         self.num_envs = num_envs
         self.game = Game(num_envs, task, observation, view, board, ghosts, pellets, skin)
         self.single_observation_space = self.game.observation_space
@@ -238,14 +243,16 @@ class PacManVectorEnv(VectorEnv[Bytes, Ints, Any]):
                 f"expected actions as ({self.num_envs},) integers in 0..4, got {actions.shape} {actions.dtype}; "
                 "sample them from env.action_space"
             )
+        waits = self.metadata["autoreset_mode"] == AutoresetMode.DISABLED
+        if waits and (self.game.ended | self._late).any():
+            over = np.flatnonzero(self.game.ended | self._late).tolist()
+            raise BadInput(f'rows {over} have ended; reset them first, with options={{"reset_mask": mask}}')
         rewards = self.game.step(actions.astype(np.int64))
-        terminated = self.game.ended
-        truncated = np.zeros(self.num_envs, dtype=bool)
-        if self.max_episode_steps is not None:
-            truncated = self.game.state.age >= self.max_episode_steps
+        terminated, truncated = self.game.ended, self._late
         done = terminated | truncated
-        if not done.any():
-            return self.game.observe(), rewards, terminated, truncated, self._info(~done)
+        if waits or not done.any():
+            every = np.ones(self.num_envs, dtype=bool)
+            return self.game.observe(), rewards, terminated, truncated, self._info(every)
         rows = np.flatnonzero(done)
         final_obs = np.full(self.num_envs, None, dtype=object)
         for row, frame in zip(rows, self.game.observe(rows), strict=True):
@@ -274,6 +281,13 @@ class PacManVectorEnv(VectorEnv[Bytes, Ints, Any]):
     def paint(self, state: PacManState | None = None) -> Bytes:
         """(B, H, W, 3) uint8 pictures of any state, or of the present one."""
         return self.game.paint(state)
+
+    @property
+    def _late(self) -> Bools:
+        """(B,) bool: which rows have played as many steps as they may."""
+        if self.max_episode_steps is None:
+            return np.zeros(self.num_envs, dtype=bool)
+        return self.game.state.age >= self.max_episode_steps
 
     def _info(self, rows: Bools) -> Info:
         """Facts in Gymnasium's form: values of the rows named, zero elsewhere, and a mask for each key."""

@@ -14,6 +14,7 @@ from tests.data.made import same
 from worldsim.data.record import record
 from worldsim.data.source import make_source
 from worldsim.data.views import find_view, fits
+from worldsim.envs.pacman import rules
 from worldsim.errors import BadInput
 
 FLAG = "WorldSim/PacManFlag-v0"
@@ -43,6 +44,21 @@ def test_restarting_a_row_leaves_the_others_alone() -> None:
     again = source.frames(source.restart(np.array([1, 3]), [7, 4]))
     assert np.array_equal(again[[0, 2]], played.frames[[0, 2]])
     assert np.array_equal(again[3], make_source(FLAG, 1, {}, 100).reset([4])[0])
+
+
+@pytest.mark.parametrize("env_id", [FLAG, "WorldSim/PacMan-v0"])
+def test_a_board_is_built_once_for_each_episode(env_id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    built = []
+
+    def begin(seeds: Any, *args: Any) -> Any:
+        built.append(len(seeds))
+        return first(seeds, *args)
+
+    first = rules.begin
+    monkeypatch.setattr(rules, "begin", begin)
+    recording = record(env_id, "random", 20, tmp_path / "r", num_envs=4)
+    assert len(recording) == 20
+    assert 20 <= sum(built) <= 20 + 4 * 3  # rows without an episode play on until the last one ends
 
 
 def test_a_policy_trained_on_the_grid_plays_while_pixels_are_recorded(tmp_path: Path) -> None:

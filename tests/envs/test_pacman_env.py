@@ -255,3 +255,28 @@ def test_keys_for_a_person():
     keys = PacManEnv().get_keys_to_action()
     assert sorted(keys.values()) == [0, 1, 2, 3, 4]
     assert keys[("w",)] == 3
+
+
+def test_without_autoreset_rows_that_ended_wait() -> None:
+    """The same games as with autoreset up to their ends; the last observation stays in its place."""
+    kwargs = {"num_envs": 3, "task": "arcade", "max_episode_steps": 7}
+    waits, goes_on = PacManVectorEnv(autoreset_mode=AutoresetMode.DISABLED, **kwargs), PacManVectorEnv(**kwargs)
+    seen, _ = waits.reset(seed=4)
+    assert np.array_equal(seen, goes_on.reset(seed=4)[0])
+    for _ in range(7):
+        seen, *told, info = waits.step(np.full(3, 1))
+        other, *expected, others = goes_on.step(np.full(3, 1))
+        assert all(np.array_equal(a, b) for a, b in zip(told, expected, strict=True))
+    assert told[2].all()
+    assert "final_obs" not in info
+    assert np.array_equal(seen, np.stack(list(others["final_obs"])))
+    assert not np.array_equal(seen, other)
+    again, _ = waits.reset(seed=[0, 9, 0], options={"reset_mask": np.array([False, True, False])})
+    assert np.array_equal(again[[0, 2]], seen[[0, 2]])
+    assert np.array_equal(again[1], goes_on.reset(seed=9)[0][0])
+    with pytest.raises(BadInput, match=r"rows \[0, 2\] have ended"):
+        waits.step(np.full(3, 1))
+    waits.reset(options={"reset_mask": np.array([True, False, True])})
+    waits.step(np.full(3, 1))
+    with pytest.raises(BadInput, match="SAME_STEP or DISABLED"):
+        PacManVectorEnv(2, autoreset_mode=AutoresetMode.NEXT_STEP)

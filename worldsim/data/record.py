@@ -170,19 +170,17 @@ class Player:
             played = self.source.step(self._actions)
             self._keep(live, played)
             made += len(live)
-            began = []
-            for row in live[(played.terminated | played.truncated)[live]].tolist():
+            over = np.flatnonzero(played.terminated | played.truncated)
+            for row in over[np.isin(over, live)].tolist():
                 self._finish(row, bool(played.terminated[row]), bool(played.truncated[row]))
                 made += 1
-                if self._begin(row, wanted):
-                    began.append(row)
+                self._begin(row, wanted)
             observations = played.observations
-            if began:
-                again = np.array(began)
-                if self.source.seeded:
-                    new_seeds = [episode.seed for row in began if (episode := self._episodes[row]) is not None]
-                    observations = self.source.restart(again, new_seeds)
-                self._buffer[again, 0], self._filled[again] = self.source.frames(observations)[again], 1
+            if len(over):
+                if self.source.seeded:  # rows that have no episode any more begin, too: any will do
+                    new = [episode.seed if (episode := self._episodes[row]) is not None else 0 for row in over]
+                    observations = self.source.restart(over, new)
+                self._buffer[over, 0], self._filled[over] = self.source.frames(observations)[over], 1
             yield made
 
     def _begin(self, row: int, wanted: Iterator[int]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspect import signature
 from typing import Any, NamedTuple
 
 import gymnasium as gym
@@ -53,21 +54,21 @@ class RenderedFrames(gym.Wrapper[Any, Any, Any, Any]):
 
 
 class Played(NamedTuple):
-    """One step of all rows. Where an episode ended, ``observations`` begins the next one, ``last_frames`` ends this."""
+    """One step of all rows. Where an episode ended, ``last_frames`` ends it if ``observations`` begins the next one."""
 
     observations: Any
     frames: Frames  # (n, H, W, C)
-    last_frames: dict[int, Frames]  # row -> (H, W, C), the last frame of an episode that ended
+    last_frames: dict[int, Frames]  # row -> (H, W, C), the last frame where `frames` holds the next episode's first
     rewards: NDArray[Any]  # (n,)
     terminated: NDArray[np.bool_]  # (n,)
     truncated: NDArray[np.bool_]  # (n,)
 
 
 class Source:
-    """A SAME_STEP vector environment, seen as a source of frames.
+    """A vector environment, seen as a source of frames.
 
     Args:
-        venv: the rows.
+        venv: the rows. Where they are seeded, autoreset DISABLED saves what SAME_STEP would begin with another seed.
         rendered: its observations are those of `RenderedFrames`.
         seeded: ``reset(seed=[...], options={"reset_mask": ...})`` restarts some rows with seeds of their own.
         env_id: its id.
@@ -78,7 +79,7 @@ class Source:
         self, venv: VectorEnv[Any, Any, Any], rendered: bool, seeded: bool, env_id: str, env_kwargs: dict[str, Any]
     ) -> None:
         mode = venv.metadata.get("autoreset_mode")
-        if mode != AutoresetMode.SAME_STEP:
+        if mode != AutoresetMode.SAME_STEP and not (seeded and mode == AutoresetMode.DISABLED):
             raise BadInput(f"recording needs a vector environment with AutoresetMode.SAME_STEP, got {mode}")
         space = venv.single_observation_space
         if rendered:
@@ -130,7 +131,8 @@ class Source:
         if frames.shape[1:] != self.frame_shape or frames.dtype != np.uint8:
             raise BadInput(f"expected uint8 frames {self.frame_shape}, got {frames.dtype} {frames.shape[1:]}")
         last: dict[int, Frames] = {}
-        for row in np.flatnonzero(terminated | truncated).tolist():
+        same_step = self.venv.metadata["autoreset_mode"] == AutoresetMode.SAME_STEP
+        for row in np.flatnonzero(same_step & (terminated | truncated)).tolist():
             final = infos["final_obs"][row]
             last[row] = final["frame"] if self.rendered else final
         return Played(observations, frames, last, rewards, terminated, truncated)
@@ -172,7 +174,9 @@ def make_source(env_id: str, num_envs: int | None, env_kwargs: dict[str, Any], m
     if rendered and "rgb_array" not in modes:
         raise BadInput(f"{env_id} neither shows uint8 images (its observations are {space}) nor renders rgb_array")
     if not rendered and spec is not None and restarts_rows(spec):
-        venv = gym.make_vec(env_id, num_envs=max(1, min(num_envs or NATIVE_ENVS, most)), **env_kwargs)
+        rows = max(1, min(num_envs or NATIVE_ENVS, most))
+        waiting = {"autoreset_mode": AutoresetMode.DISABLED} if "autoreset_mode" in arguments(spec) else {}
+        venv = gym.make_vec(env_id, num_envs=rows, **{**env_kwargs, **waiting})
         if venv.single_observation_space == space:
             return Source(venv, False, True, env_id, env_kwargs)
         venv.close()
@@ -183,14 +187,22 @@ def make_source(env_id: str, num_envs: int | None, env_kwargs: dict[str, Any], m
         return RenderedFrames(gym.make(env_id, render_mode="rgb_array", disable_env_checker=True, **env_kwargs))
 
     count = max(1, min(num_envs or SYNC_ENVS, most))
-    venv = SyncVectorEnv([make] * count, autoreset_mode=AutoresetMode.SAME_STEP)
+    venv = SyncVectorEnv([make] * count, autoreset_mode=AutoresetMode.DISABLED)
     return Source(venv, rendered, True, env_id, env_kwargs)
 
 
 def restarts_rows(spec: EnvSpec) -> bool:
     """Whether an environment is vectorised itself in the way that recording needs; nothing is made to find out."""
-    entry = spec.vector_entry_point
-    if entry is None:
-        return False
-    metadata = getattr(load_env_creator(entry) if isinstance(entry, str) else entry, "metadata", {})
+    metadata = getattr(_vector_creator(spec), "metadata", {})
     return metadata.get("autoreset_mode") == AutoresetMode.SAME_STEP and bool(metadata.get("reset_mask"))
+
+
+def arguments(spec: EnvSpec) -> frozenset[str]:
+    """The arguments that an environment's own vector form names."""
+    creator = _vector_creator(spec)
+    return frozenset() if creator is None else frozenset(signature(creator).parameters)
+
+
+def _vector_creator(spec: EnvSpec) -> Any:
+    entry = spec.vector_entry_point
+    return load_env_creator(entry) if isinstance(entry, str) else entry
