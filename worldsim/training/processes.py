@@ -1,9 +1,11 @@
-"""launch(): the processes of a training run, one per device."""
+"""The processes of a training run, one per device: launch() starts them, in_first() does in one what all need."""
 
 from __future__ import annotations
 
 import atexit
 import logging
+from collections.abc import Callable
+from pathlib import Path
 
 import torch
 from lightning_fabric import Fabric
@@ -35,6 +37,20 @@ def launch(config: FitConfig) -> Fabric:
     if fabric.world_size > 1:
         atexit.register(_leave)
     return fabric
+
+
+def in_first(write: Callable[[], object], path: Path) -> None:
+    """Make sure that ``path`` is there: the first process writes it while the others wait.
+
+    A machine that does not share the first one's disk writes its own.
+    """
+    several = torch.distributed.is_available() and torch.distributed.is_initialized()
+    if (not several or torch.distributed.get_rank() == 0) and not path.is_file():
+        write()
+    if several:
+        torch.distributed.barrier()
+    if not path.is_file():
+        write()
 
 
 def _leave() -> None:

@@ -43,7 +43,7 @@ def encode(
     """
     device = next(vision.parameters()).device
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")  # each process of a job makes its own
+    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")  # two jobs may encode at once
     shape = (recording.num_frames, 2, vision.config.latent)
     out = np.lib.format.open_memmap(partial, mode="w+", dtype=np.float16, shape=shape)
     done = 0

@@ -18,6 +18,7 @@ from worldsim.heads import recorded_outcomes
 from worldsim.space_json import to_json
 from worldsim.training import FitResult, fit
 from worldsim.training.command import TrainCommand
+from worldsim.training.processes import in_first
 from worldsim.vae.colour import colour_weights
 from worldsim.vae.conv_vae import ConvVAE
 from worldsim.vae.images import shrink
@@ -159,7 +160,6 @@ class TrainVisionMemory(TrainCommand):
         for parameter in vision.parameters():
             digest.update(parameter.detach().cpu().numpy().tobytes())
         path = self.out / "latents" / f"{digest.hexdigest()}.npy"
-        if path.is_file():
-            return np.load(path, mmap_mode="r")
         dtype = torch.bfloat16 if self.precision == "bf16-mixed" else torch.float32
-        return encode(vision, recording, path, dtype)
+        in_first(lambda: encode(vision, recording, path, dtype), path)
+        return np.load(path, mmap_mode="r")
