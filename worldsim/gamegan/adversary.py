@@ -149,4 +149,4 @@ def _flat(features: Tensor) -> Tensor:
 
 
 def _sum(terms: object) -> Tensor:
-    return torch.stack(list(terms)).sum()  # type: ignore[call-overload, no-any-return]
+    return torch.stack(list(terms)).sum()  # type: ignore[call-overload]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -32,7 +32,7 @@ class Sketch(nn.Module):
         self.look = spectral(_orthogonal(nn.Linear(inputs, types)))
         pairs = up_blocks(blocks, side, width, types)
         self.blocks = nn.ModuleList(block for block, _ in pairs)
-        steered = self.blocks[2]
+        steered: Any = self.blocks[2]
         steered.activate = False  # SPADE has just normalised
         if isinstance(steered, nn.Module) and hasattr(steered, "norm1"):
             steered.norm1 = nn.Identity()

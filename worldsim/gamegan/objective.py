@@ -50,7 +50,7 @@ class GameGANObjective(nn.Module):
         super().__init__()
         self.simulator, self.outcome, self.settings = world.simulator, world.outcome, settings
         self.action_space, self.scale, self._shape = world.action_space, world.scale, world.config.frame_shape
-        actions = int(world.action_space.n)
+        actions = int(world.action_space.n)  # type: ignore[attr-defined]
         self.recognised = 0 if settings.simulator == "grid" else world.simulator.noise_size
         self.judges = (
             None

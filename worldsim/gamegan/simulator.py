@@ -46,7 +46,7 @@ class Simulator(Protocol):
         carried: State,
         seen: Tensor,
         action: Tensor,
-        noise: Tensor,
+        noise: Tensor | None,
         temperature: Tensor | None = None,
         after: Tensor | None = None,
     ) -> Step:

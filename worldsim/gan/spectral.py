@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
@@ -68,6 +68,7 @@ def settle(network: _Network, iterations: int = 50) -> _Network:
 def plain(network: _Network) -> _Network:
     """A copy with the divided weights as ordinary ones: same outputs as in evaluation mode, no division per step."""
     network = copy.deepcopy(network).eval()
+    layer: Any  # parametrized modules are typed as holding tensors alone
     for layer in list(_parametrized(network)):
         weight, requires_grad = layer.weight.clone(), layer.parametrizations.weight.original.requires_grad
         # Not remove_parametrizations: it takes the property off the class, which the copy shares with the original.

@@ -42,8 +42,8 @@ class Census:
         ):
             add(f"{name} on screen", mask, is_share=False)
         middle = after[:, after.shape[1] // 2, after.shape[2] // 2]
-        add("player in the middle", middle >= k.PLAYER)
-        twice = np.stack([(after == k.GHOST + g).sum((1, 2)) > 1 for g in range(4)]).any(0)
+        add("player in the middle", np.asarray(middle >= k.PLAYER))
+        twice: np.ndarray = np.stack([(after == k.GHOST + g).sum((1, 2)) > 1 for g in range(4)]).any(axis=0)
         add("frames with a ghost twice", twice)
 
         moves = seen(before, action, after)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from gymnasium import Space
 from gymnasium.spaces import Box
@@ -29,7 +30,7 @@ class CopyLastFrame(nn.Module):
     def __init__(self, frame_shape: tuple[int, int, int], action_space: Space[Any]) -> None:
         super().__init__()
         self.config = CopyConfig(frame_shape)
-        self.observation_space = Box(0, 255, frame_shape, "uint8")
+        self.observation_space = Box(0, 255, frame_shape, np.uint8)
         self.action_space = action_space
         self.noise_size = 1
 

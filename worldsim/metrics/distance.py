@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -38,7 +40,7 @@ def kernel_sums(x: Floats, y: Floats) -> tuple[float, float]:
     return float(cube.sum()), float(np.trace(cube)) if x is y else 0.0
 
 
-def kernel_distance(a: list[Floats], b: list[Floats], kept: list[int] | range | None = None) -> float:
+def kernel_distance(a: list[Floats], b: list[Floats], kept: Sequence[int] | None = None) -> float:
     """Unbiased squared maximum mean discrepancy with the cubic kernel (Binkowski et al. 2018, arXiv:1801.01401).
 
     ``mean_{i != j} k(a_i, a_j) + mean_{i != j} k(b_i, b_j) - 2 mean_{i, j} k(a_i, b_j)``; 0 on average for two samples
@@ -127,7 +129,7 @@ def _distances(what: str, a: list[Floats], b: list[Floats]) -> dict[str, Estimat
     a, b = [(x[:, used] - middle) / scale for x in a], [(x[:, used] - middle) / scale for x in b]
     n = min(sum(map(len, a)), sum(map(len, b)))
 
-    def between(kept: list[int] | range) -> float:
+    def between(kept: Sequence[int]) -> float:
         x, y = np.concatenate([a[g] for g in kept]), np.concatenate([b[g] for g in kept])
         return frechet(x.mean(0), np.cov(x, rowvar=False), y.mean(0), np.cov(y, rowvar=False))
 

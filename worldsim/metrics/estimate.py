@@ -111,7 +111,7 @@ class Tally:
         self._shares[name] = is_share
         for line, what in zip(sums, (hits, chances), strict=True):
             total = np.asarray(what, np.float64).reshape(len(what), -1).sum(1)
-            np.add.at(line, slice(None) if rows is None else rows, total)
+            np.add.at(line, np.arange(self.rows) if rows is None else rows, total)
 
     def estimates(self) -> dict[str, Estimate]:
         """One for each name, in the order in which they were first counted."""

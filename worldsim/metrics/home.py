@@ -61,7 +61,8 @@ def go_and_return(games: Played, eyes: Eyes, skin: str, length: int, seed: int) 
     """
     rng, rows = np.random.default_rng([seed, length]), len(games.frames)
     home, alive, walked = wall_pixels(games.frames, skin), np.ones(rows, bool), np.zeros((2, rows))
-    kinds, last, path = _read(eyes, games.frames), np.zeros(rows, np.int64), []
+    path: list[NDArray[np.int64]] = []
+    kinds, last = _read(eyes, games.frames), np.zeros(rows, np.int64)
     for t in range(2 * length):
         action = _free_move(kinds, last, rng) if t < length else OPPOSITE[path[2 * length - 1 - t]]
         path.append(action)

@@ -21,7 +21,7 @@ _SEED = 70  # above those of what is measured
 
 
 class InverseModel(nn.Module):
-    """``action = W2 relu(W1 conv(before, after))``; its hidden layer is the task-trained feature of a transition.
+    """``action = W2 relu(W1 conv(sum, difference))`` of two frames; its hidden layer is the task-trained feature of a transition.
 
     Actions that cannot be seen (a move into a wall looks like standing still) bound its accuracy, so the dream's is
     read beside that on real play. Of continuous actions it predicts the numbers, and only the feature is used.
@@ -50,7 +50,7 @@ class InverseModel(nn.Module):
 
     def forward(self, before: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:
         """What was done, and the feature."""
-        feature = F.relu(self.hidden(self.convs(torch.cat([before, after], 1) - 0.5)))
+        feature = F.relu(self.hidden(self.convs(torch.cat([before + after - 1, 2 * (after - before)], 1))))
         return self.out(feature), feature
 
     def loss(self, before: Tensor, after: Tensor, action: Tensor) -> Tensor:
@@ -83,7 +83,8 @@ def train_inverse(reality: Reality, eyes: Eyes, rows: int = 128, steps: int = 48
     generator = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = InverseModel(*befores.shape[1:], space)
+        _, channels, height, width = befores.shape
+        model = InverseModel(channels, height, width, space)
     optimizer = torch.optim.AdamW(model.parameters(), _RATE, weight_decay=1e-2)
     batches = max(1, len(actions) // _BATCH)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, _RATE, max(2, _EPOCHS * batches))

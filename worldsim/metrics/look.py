@@ -49,7 +49,7 @@ class SmallPictures:
     def look(self, frames: NDArray[np.uint8]) -> Look:
         """Shrink."""
         parts = [to_picture(torch.from_numpy(part)) for part in np.array_split(frames, -(-len(frames) // _TOGETHER))]
-        size = [min(_SIDE, side) for side in frames.shape[1:3]]
+        size = min(_SIDE, frames.shape[1]), min(_SIDE, frames.shape[2])
         return Look(torch.cat([F.adaptive_avg_pool2d(part, size) for part in parts]))
 
 

@@ -56,7 +56,7 @@ class Suite:
 
     worlds: tuple[World, ...]
     reality: Reality
-    parts: tuple[Part, ...] = PARTS
+    parts: tuple[str, ...] = PARTS
     rows: int = 256
     steps: int = 200
     """Of own play."""

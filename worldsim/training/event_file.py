@@ -34,11 +34,11 @@ class EventFile:
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
         """Points of curves."""
         for key, value in values.items():
-            self._summary(step, scalar(key, value))  # type: ignore[no-untyped-call]
+            self._summary(step, scalar(key, value))
 
     def picture(self, step: int, name: str, pixels: NDArray[np.uint8]) -> None:
         """A picture (H, W, 3) uint8."""
-        self._summary(step, image(name, pixels, dataformats="HWC"))  # type: ignore[no-untyped-call]
+        self._summary(step, image(name, pixels, dataformats="HWC"))
 
     def close(self) -> None:
         """No more."""
