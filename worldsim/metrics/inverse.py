@@ -21,7 +21,7 @@ _SEED = 70  # above those of what is measured
 
 
 class InverseModel(nn.Module):
-    """``action = W2 relu(W1 conv(sum, difference))`` of two frames; its hidden layer is the task-trained feature of a transition.
+    """``action = W2 relu(W1 conv(sum, difference))`` of two frames; its hidden layer is a transition's trained feature.
 
     Actions that cannot be seen (a move into a wall looks like standing still) bound its accuracy, so the dream's is
     read beside that on real play. Of continuous actions it predicts the numbers, and only the feature is used.
