@@ -43,8 +43,8 @@ class Census:
             add(f"{name} on screen", mask, is_share=False)
         middle = after[:, after.shape[1] // 2, after.shape[2] // 2]
         add("player in the middle", np.asarray(middle >= k.PLAYER))
-        twice: np.ndarray = np.stack([(after == k.GHOST + g).sum((1, 2)) > 1 for g in range(4)]).any(axis=0)
-        add("frames with a ghost twice", twice)
+        twice = np.stack([(after == k.GHOST + g).sum((1, 2)) for g in range(4)]).max(0) > 1
+        add("frames with a ghost twice", np.asarray(twice))
 
         moves = seen(before, action, after)
         expected, inside = shifted(before == k.WALL, moves.shift), shifted(np.ones_like(before, bool), moves.shift)
