@@ -14,7 +14,7 @@ from worldsim.envs.pacman import nodes
 from worldsim.envs.pacman.anywhere import begin_anywhere
 from worldsim.envs.pacman.env import KEYS, PacManVectorEnv
 from worldsim.envs.pacman.paint import CELL, paint
-from worldsim.envs.pacman.planes import PLANES, board_planes
+from worldsim.envs.pacman.planes import PLANES, board_planes, with_ways_home
 from worldsim.envs.pacman.types import Bytes, Ints, PacManState
 from worldsim.errors import BadInput
 
@@ -108,12 +108,14 @@ class PacManGraphVectorEnv(VectorEnv[Any, Ints, Any]):
 
     def set_state(self, state: PacManState) -> Any:
         """Go on from another state of as many games; returns its observations."""
-        self._games.set_state(state)
+        self._games.set_state(with_ways_home(state))
         return self._shown(self.game.state)
 
     def _begun(self, rows: Ints) -> None:
-        if self.anywhere and len(rows):
-            self.game.state.put(rows, begin_anywhere(self.game.state.take(rows), self.game.task))
+        games = self.game.state.take(rows)
+        if self.anywhere:
+            games = begin_anywhere(games, self.game.task)
+        self.game.state.put(rows, with_ways_home(games))
 
     def _shown(self, state: PacManState) -> Any:
         if self.observation == "board":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from worldsim.envs.pacman.maze import UNREACHED
+from worldsim.envs.pacman.maze import UNREACHED, steps_from
 from worldsim.envs.pacman.types import Bools, Bytes, PacManState
 
 PLANES: tuple[str, ...] = (
@@ -18,7 +18,7 @@ PLANES: tuple[str, ...] = (
 - food, pellet, flag: 1 where there is one
 - player: his heading (1 to 4) where he is
 - ghost_g: heading + 4 * mode (1 to 12) where ghost g is; nowhere if there is no such ghost
-- home_g: 1 + steps to the home of ghost g, at most 255; 1 at the home and 0 elsewhere in games where no ghost goes home
+- home_g: 1 + steps to the home of ghost g, at most 255
 - fright, streak, clock, age, outcome: one number, on every cell. A clock above 255 stays there (all phases are over by
   then). An age above 255 goes on as 248 to 255, which keeps the beat of the ghosts' rests.
 """
@@ -32,7 +32,7 @@ def board_planes(state: PacManState, shape: tuple[int, int] | None = None) -> By
     """The planes of B games.
 
     Args:
-        state: B games of H rows and W columns.
+        state: B games of H rows and W columns, with the ways home (see `with_ways_home`).
         shape: rows and columns of the result, where boards of several sizes are to lie in frames of one; the rest is
             outside.
 
@@ -52,9 +52,7 @@ def board_planes(state: PacManState, shape: tuple[int, int] | None = None) -> By
         rows, cols = state.ghosts[:, ghost, 0], state.ghosts[:, ghost, 1]
         board[games, rows, cols, GHOST + ghost] = state.ghost_headings[:, ghost] + 4 * state.ghost_modes[:, ghost]
         steps = state.home_steps[:, ghost]
-        known = steps.reshape(count, -1).any(1)[:, None, None] & (steps < UNREACHED)
-        board[..., HOME + ghost] = np.where(known, steps.astype(np.int64) + 1, 0)
-        board[games, state.homes[:, ghost, 0], state.homes[:, ghost, 1], HOME + ghost] = 1
+        board[..., HOME + ghost] = np.where(steps < UNREACHED, steps.astype(np.int64) + 1, 0)
     counters = {
         FRIGHT: state.fright,
         STREAK: state.streak,
@@ -65,6 +63,17 @@ def board_planes(state: PacManState, shape: tuple[int, int] | None = None) -> By
     for plane, value in counters.items():
         board[..., plane] = value[:, None, None]
     return planes
+
+
+def with_ways_home(state: PacManState) -> PacManState:
+    """The same games, told the steps to every ghost's home also where the rules do not need them (no pellets)."""
+    unknown = ~state.home_steps.any((-2, -1))
+    if not unknown.any():
+        return state
+    state = state.copy()
+    game, ghost = np.nonzero(unknown)
+    state.home_steps[game, ghost] = steps_from(state.homes[game, ghost], state.walls[game])
+    return state
 
 
 def outside(planes: Bytes) -> Bools:
@@ -95,7 +104,6 @@ def state_of(planes: Bytes) -> PacManState:
     home = flat[..., HOME : HOME + number].transpose(0, 2, 1)  # (B, G, V)
     homes = (home == 1).argmax(-1)
     steps = np.where(home > 0, home - 1, UNREACHED)
-    steps = np.where((home > 1).any(-1, keepdims=True), steps, 0)
     return PacManState(
         seed=np.zeros(count, dtype=np.uint64),
         episode=np.zeros(count, dtype=np.int64),
