@@ -92,7 +92,8 @@ class DreamVectorEnv(gym.vector.VectorEnv[Any, Any, Any]):
         given = horizon if horizon is not None else max_episode_steps
         self.horizon = given if given is not None else self.world.provenance.get("horizon")
         self.metadata = {**self.metadata, "render_fps": int(self.world.provenance.get("render_fps", 8))}
-        shape = tuple(self.world.model.config.frame_shape)
+        config = self.world.model.config
+        shape = tuple(getattr(config, "picture_shape", config.frame_shape))
         pixels = Box(0, 255, shape, np.uint8)
         self.single_observation_space = self.world.model.observation_space if observation == "features" else pixels
         self.single_action_space = self.world.model.action_space

@@ -87,7 +87,7 @@ class Source:
             self.observation_space, space = space["observation"], space["frame"]
         else:
             self.observation_space = space
-        if not is_image(space):
+        if not is_image(space) and venv.metadata.get("frames") != "observation":
             raise BadInput(f"expected uint8 image observations (H, W, 1 or 3), got {space}; give the environment's id")
         self.venv, self.rendered, self.seeded = venv, rendered, seeded
         self.env_id, self.env_kwargs, self.num_envs = env_id, env_kwargs, venv.num_envs
@@ -169,8 +169,10 @@ def make_source(env_id: str, num_envs: int | None, env_kwargs: dict[str, Any], m
         raise BadInput(f"{env_id} does not take the arguments {env_kwargs}: {error}") from None
     spec, space = probe.spec, probe.observation_space
     modes = probe.metadata.get("render_modes") or []
+    # An environment may say that its observations are what to record, though they are no pictures.
+    told = probe.metadata.get("frames") == "observation" and isinstance(space, Box) and len(space.shape) == 3
     probe.close()
-    rendered = not is_image(space)
+    rendered = not is_image(space) and not told
     if rendered and "rgb_array" not in modes:
         raise BadInput(f"{env_id} neither shows uint8 images (its observations are {space}) nor renders rgb_array")
     if not rendered and spec is not None and restarts_rows(spec):

@@ -84,8 +84,10 @@ def check_seen(model: WorldModel, state: State, frames: Tensor) -> None:
             f"observe() left observation_space: values from {row.min()} to {row.max()} in {space}; most likely the "
             "features have no bound: use Box(-inf, inf) or squash them",
         )
+    # Frames that are no pictures (the planes of a board) are painted in another shape, which the model names.
+    shape = tuple(getattr(getattr(model, "config", None), "picture_shape", frames.shape[1:]))
     require(
-        drawn.shape == (rows, *frames.shape[1:]) and drawn.dtype == torch.uint8,
-        f"render() must return {(rows, *frames.shape[1:])} uint8, like the real frames, got {tuple(drawn.shape)} "
+        drawn.shape == (rows, *shape) and drawn.dtype == torch.uint8,
+        f"render() must return {(rows, *shape)} uint8, like the real frames, got {tuple(drawn.shape)} "
         f"{drawn.dtype}; most likely channels come first, or pixels are still floats in [0, 1]",
     )
