@@ -135,7 +135,7 @@ def inputs(state: State, action: Tensor) -> Tensor:
     x[..., 53:55] = (place(state, state["player"])[:, None] - everywhere) / 8
     x[..., 55:57] = (place(state, state["ghost"][:, 0])[:, None] - everywhere) / 8
     counters = state["counters"]
-    phase = torch.bucketize(counters[:, CLOCK], torch.as_tensor(_PHASE_ENDS, device=device), right=True)
+    phase = torch.bucketize(counters[:, CLOCK].contiguous(), torch.as_tensor(_PHASE_ENDS, device=device), right=True)
     board = torch.cat(
         [
             F.one_hot(action.long(), 5),

@@ -19,7 +19,7 @@ STEPS = torch.tensor([[0, 0], [0, -1], [0, 1], [-1, 0], [1, 0]])  # (5, 2): a mo
 BACK = torch.tensor([1, 0, 3, 2])  # (4,): a side -> the other side
 
 # The keys of a state. Cells are numbered row by row; V = H * W.
-#   cell (B, H, W) uint8: 0 outside, 1 wall, 2 open       doors (B, V) uint8: the adjacency, bit s: a neighbour on side s
+#   cell (B, H, W) uint8: 0 outside, 1 wall, 2 open       doors (B, V) uint8: adjacency, bit s: a neighbour on side s
 #   items (B, 3, V) uint8: food, pellet, flag             homes (B, 4, V) uint8: 1 + steps to each ghost's home
 #   home (B, 4) int64: each ghost's home                  present (B, 4) bool: which ghosts there are
 #   player, heading (B,) int64                            ghost, ghost_heading, ghost_mode (B, 4) int64

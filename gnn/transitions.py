@@ -55,7 +55,8 @@ class Transitions:
         self.batch_size, self.seed, self.first_share = batch_size, seed, first_share
         boards: dict[str, list[Tensor]] = {}
         frames: dict[str, list[Tensor]] = {}
-        action, reward, board, begin, total = [], [], [], [], 0
+        action, reward, begin, total = [], [], [], 0
+        board: list[np.ndarray] = []
         for recording in recordings:
             for index in range(min(len(recording), most_episodes or len(recording))):
                 episode = recording[index]

@@ -87,6 +87,8 @@ class Args:
     """Runs of each method, from seed 0."""
     methods: tuple[str, ...] = tuple(METHODS)
     """Which methods."""
+    mixtures: tuple[Literal["ring", "grid"], ...] = ("ring", "grid")
+    """On which of the two."""
     small: bool = False
     """One seed, 60 updates: only to see that everything runs."""
 
@@ -120,9 +122,9 @@ def ring() -> Mixture:
 
 
 def grid() -> Mixture:
-    """25 modes 2 apart from -4 to 4, sigma .05 (as in Lin et al. 2018, arXiv:1712.04086)."""
-    line = 2 * torch.arange(5.0) - 4
-    return Mixture("grid", torch.cartesian_prod(line, line), 0.05)
+    """25 modes one unit apart, sigma .025: the grid of Lin et al. 2018, arXiv:1712.04086, at half its size."""
+    line = torch.arange(5.0) - 2
+    return Mixture("grid", torch.cartesian_prod(line, line), 0.025)
 
 
 def perceptron(inputs: int, outputs: int, activation: type[nn.Module], layers: int = 2) -> nn.Sequential:
@@ -252,7 +254,7 @@ def main(args: Args) -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     results: dict[str, dict[str, list[dict[str, float]]]] = {}
     rows, started = [], time.process_time()
-    for mixture in (ring(), grid()):
+    for mixture in ((ring if name == "ring" else grid)() for name in args.mixtures):
         real = mixture.draw(SAMPLES, torch.Generator().manual_seed(0))
         scores, panels = {"real samples": [mixture.score(real)] * seeds}, [panel(mixture, real, "real samples")]
         for name in args.methods:

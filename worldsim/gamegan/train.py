@@ -102,7 +102,7 @@ class TrainGameGAN(TrainCommand):
             warmup=min(100, settings.steps // 10),
             betas=settings.betas,
             clip_norm=settings.clip_norm,
-            checkpoint_every=max(1, min(250, settings.steps // 4)),
+            checkpoint_every=max(1, min(100, settings.steps // 4)),
         )
         if self.sample_every is not None:
             config = replace(config, sample_every=self.sample_every)

@@ -64,7 +64,7 @@ class Judges(nn.Module):
         self.single = SingleJudge(config.kind, size) if config.single else None
         self.action = ActionJudge(config.kind, size, actions, noise) if config.action else None
         self.temporal = TemporalJudge(config.kind, size, frames) if config.temporal else None
-        spectral(self, leave_out=("action.embed", "action.recogniser"))
+        spectral(self, leave_out=("action.embed", "action.recogniser") if config.action else ())
 
     def frames(self, images: Tensor) -> Tensor:
         """Features of stretches: (B, T, C, H, W) -> (B, T, D, r, c)."""

@@ -1,0 +1,189 @@
+"""The parts of the small GameGAN: what moves, what is chosen, what is remembered, what is drawn."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from tests.gamegan.sizes import GRID
+from worldsim.gamegan.grid.canvas import Canvas
+from worldsim.gamegan.grid.choices import Choices
+from worldsim.gamegan.grid.shift import Shift, shift
+from worldsim.gamegan.grid.simulator import GridSimulator
+
+
+def kernel(row: int, col: int) -> Tensor:
+    """Takes what lies (row, col) away."""
+    out = torch.zeros(1, 9)
+    out[0, 3 * (row + 1) + col + 1] = 1
+    return out
+
+
+def test_a_hard_kernel_moves_by_one_cell() -> None:
+    grid = torch.randn(1, 2, 4, 5)
+    for row, col in ((0, 0), (1, 0), (0, -1), (-1, 1)):
+        moved = shift(grid, kernel(row, col))
+        rolled = grid.roll((-row, -col), (2, 3))
+        inner = moved[:, :, 1:-1, 1:-1]
+        assert torch.equal(inner, rolled[:, :, 1:-1, 1:-1])
+    assert torch.equal(shift(grid, kernel(0, 1))[:, :, :, -1], torch.zeros(1, 2, 4))  # nothing comes from outside
+
+
+def test_both_ways_to_shift_are_one() -> None:
+    grid, soft = torch.randn(3, 6, 4, 5), torch.randn(3, 9).softmax(1)
+    torch.testing.assert_close(Shift(4, 5)(grid, soft), shift(grid, soft))
+
+
+def test_what_left_the_view_is_found_again() -> None:
+    torch.manual_seed(0)
+    canvas = Canvas(3, 4, 2)
+    with torch.no_grad():
+        canvas.write_from.weight[:3] = 0
+        canvas.write_from.bias[:3] = 50  # all is overwritten
+    seen = torch.randn(1, 4, 3, 3)
+    blank = canvas.empty(1, 3, 3, seen.device)
+    board, _ = canvas.step(blank, seen, kernel(0, 0))
+    written = board[:, :, 2:5, 2:5]
+    board, view = canvas.step(board, seen, kernel(0, 1))  # one cell to the right: the left column goes out of view
+    torch.testing.assert_close(view[..., :2], written[..., 1:])
+    assert torch.equal(view[..., 2], torch.zeros(1, 3, 3))  # never seen
+    with torch.no_grad():
+        canvas.write_from.bias[:3] = -50  # nothing is written any more
+    _, view = canvas.step(board, seen, kernel(0, -1))
+    torch.testing.assert_close(view, written)
+
+
+def choices(options: int = 3, rows: int = 2, cols: int = 2) -> Choices:
+    torch.manual_seed(0)
+    made = Choices(options, 4, 4, 8, rows, cols)
+    with torch.no_grad():
+        for parameter in made.parameters():
+            parameter.mul_(3)
+    return made
+
+
+def test_neighbours_never_fall_into_one_pass() -> None:
+    turn = choices(3, 5, 6).turn
+    for row, col in itertools.product(range(4), range(5)):
+        assert len(set(turn[row : row + 2, col : col + 2].flatten().tolist())) == 4
+
+
+def test_the_prior_is_a_distribution_over_all_cells() -> None:
+    """Its chain rule sums to 1 over every choice of 2 x 2 cells, and draws follow it."""
+    prior = choices(2)
+    v = torch.randn(1, 4, 2, 2)
+    local = prior.prior_local(v)
+    every = torch.tensor(list(itertools.product(range(2), repeat=4)))
+    one_hot = torch.nn.functional.one_hot(every, 2).float().view(16, 2, 2, 2).permute(0, 3, 1, 2)
+    logs = prior.prior(local.expand(16, -1, -1, -1), one_hot).log_softmax(1)
+    p = (logs * one_hot).sum((1, 2, 3)).exp()
+    assert float(p.sum().detach()) == pytest.approx(1, abs=1e-5)
+    with torch.no_grad():
+        noise = torch.randn(20_000, 4, generator=torch.Generator().manual_seed(0))
+        drawn = prior.from_prior(v.expand(20_000, -1, -1, -1), noise, None).weights
+    code = (drawn.argmax(1).flatten(1) * torch.tensor([8, 4, 2, 1])).sum(1)
+    share = torch.bincount(code, minlength=16) / 20_000
+    torch.testing.assert_close(share, p.detach(), atol=0.015, rtol=0)
+
+
+def test_a_draw_is_one_hot_and_has_the_gradient_of_its_probabilities() -> None:
+    made = choices()
+    v, after = torch.randn(5, 4, 2, 2), torch.randn(5, 4, 2, 2)
+    chosen = made.from_frame(v, after, torch.randn(5, 4))
+    assert set(chosen.weights.detach().round(decimals=5).unique().tolist()) == {0.0, 1.0}
+    assert torch.allclose(chosen.weights.sum(1), torch.ones(5, 2, 2))
+    (chosen.weights * torch.randn(5, 3, 2, 2)).sum().backward()
+    assert float(made.posterior[2].weight.grad.abs().sum()) > 0
+
+
+def test_the_posterior_pays_for_what_the_prior_did_not_expect() -> None:
+    made = choices()
+    v, after, noise = torch.randn(5, 4, 2, 2), torch.randn(5, 4, 2, 2), torch.randn(5, 4)
+    assert (made.from_frame(v, after, noise).nats >= 0).all()
+    with torch.no_grad():
+        for layer in (made.posterior[2], made.prior_out):
+            layer.weight.zero_()
+            layer.bias.copy_(torch.tensor([0.5, 0.0, -1.0]))
+    # One per cent of the posterior is uniform: a little above 0.
+    assert float(made.from_frame(v, after, noise).nats.max().detach()) < 2e-3
+    with torch.no_grad():
+        made.posterior[2].bias.copy_(torch.tensor([-50.0, -50.0, 50.0]))
+    q = torch.tensor([0.01 / 3, 0.01 / 3, 0.99 + 0.01 / 3])
+    p = torch.tensor([0.5, 0.0, -1.0]).log_softmax(0)
+    expected = 4 * (q * (q.log() - p)).sum()
+    torch.testing.assert_close(made.from_frame(v, after, noise).nats, expected.expand(5))
+
+
+def test_cold_choices_are_the_likeliest() -> None:
+    made = choices()
+    v = torch.randn(1, 4, 2, 2).expand(50, -1, -1, -1)
+    cold = made.from_prior(v, torch.randn(50, 4), torch.full((50,), 1e-4)).weights
+    assert torch.equal(cold, cold[:1].expand_as(cold))
+
+
+def simulator(**changes: object) -> GridSimulator:
+    torch.manual_seed(0)
+    return GridSimulator(replace(GRID, **changes), 3, 5).eval()  # type: ignore[arg-type]
+
+
+def test_old_and_new_cell_see_one_choice_and_no_cell_further_off_does() -> None:
+    """A choice in cell (1, 2) changes the picture there and in the cells around it, and nowhere else."""
+    model = simulator(memory=0)
+    v = torch.randn(1, GRID.gated, 4, 5)
+    z = torch.zeros(1, GRID.options, 4, 5)
+    other = z.clone()
+    z[:, 0], other[:, 0] = 1, 1
+    other[0, :, 1, 2] = torch.tensor([0.0, 1, 0, 0])
+    with torch.no_grad():
+        one, two = (model.cell(torch.relu(v + model.choice(x))) for x in (z, other))
+    touched = (one != two).any(1)[0]
+    expected = torch.zeros(4, 5, dtype=torch.bool)
+    expected[0:3, 1:4] = True
+    assert torch.equal(touched, expected)
+
+
+def test_nothing_comes_to_the_static_layer_from_another_cell() -> None:
+    model = simulator(memory=0)
+    with torch.no_grad():
+        model.kernel.weight.zero_()
+        model.kernel.bias.fill_(-50)[4] = 50  # the view stays
+    seen = torch.randn(1, GRID.seen, 4, 5)
+    other = seen.clone()
+    other[0, :, 2, 2] += 1
+    carried = model.begin(seen, seen)
+    action = torch.eye(5)[:1]
+    noise = torch.zeros(1, model.noise_size)
+    with torch.no_grad():
+        model.choices.prior_out.weight.zero_()  # the choices do not depend on what is seen
+        one, two = (model.step(carried, s, action, noise).layers for s in (seen, other))
+    assert one is not None
+    assert two is not None
+    differs = (one.pictures != two.pictures).any(2)[0]  # (2, H, W)
+    still = differs[0].nonzero()
+    assert (still.min(0).values // GRID.cell).tolist() == (still.max(0).values // GRID.cell).tolist() == [2, 2]
+    assert differs[1][:8].any() or differs[1][8:16].any()  # the dynamic layer sees its neighbours
+
+
+def test_the_mask_weighs_the_layers() -> None:
+    model = simulator()
+    seen = torch.randn(2, GRID.seen, 4, 5)
+    step = model.step(model.begin(seen, seen), seen, torch.eye(5)[:2], torch.randn(2, model.noise_size))
+    assert step.layers is not None
+    torch.testing.assert_close(step.image, (step.layers.pictures * step.layers.masks).sum(1))
+    assert torch.allclose(step.layers.masks.sum(1), torch.ones(2, 1, 32, 40))
+
+
+def test_the_first_rows_may_take_their_choices_from_the_next_frame() -> None:
+    model = simulator()
+    seen, after = torch.randn(3, GRID.seen, 4, 5), torch.randn(2, GRID.seen, 4, 5)
+    noise, action = torch.randn(3, model.noise_size), torch.eye(5)[:3]
+    begin = model.begin(seen, seen)
+    own, given = (model.step(begin, seen, action, noise, None, a) for a in (None, after))
+    assert given.nats.shape == (2,)
+    assert own.nats.shape == (0,)
+    assert not torch.allclose(own.image[:2], given.image[:2])
+    torch.testing.assert_close(own.image[2], given.image[2])
