@@ -168,14 +168,22 @@ class Line:
 
 
 def summary(rows: Sequence[Mapping[str, Any]]) -> list[Line]:
-    """Conditions in the order in which they came, over their seeds."""
-    means: dict[str, list[float]] = {}
+    """Conditions and the steps asked of them, in the order in which they came, over their seeds.
+
+    A share is of what the reference gains over random; of several lengths of it, the longest counts.
+    """
+    groups: dict[tuple[str, int], list[Mapping[str, Any]]] = {}
     for row in rows:
-        means.setdefault(row["condition"], []).append(row["real"]["mean"])
-    floor, top = (float(np.mean(means[name])) if name in means else math.nan for name in (RANDOM, REFERENCE))
+        groups.setdefault((row["condition"], row["asked"]), []).append(row)
+
+    def gained(name: str) -> float:
+        lengths = [key for key in groups if key[0] == name]
+        return float(np.mean([row["real"]["mean"] for row in groups[max(lengths)]])) if lengths else math.nan
+
+    floor, top = gained(RANDOM), gained(REFERENCE)
     lines = []
-    for name, values in means.items():
-        mine = [row for row in rows if row["condition"] == name]
+    for (name, _), mine in groups.items():
+        values = [row["real"]["mean"] for row in mine]
         dreamed = [row["dream"]["mean"] for row in mine if row["dream"] is not None]
         mean = float(np.mean(values))
         lines.append(

@@ -3,8 +3,8 @@
     python scripts/pacman_transfer.py --worlds spatial=pacman-spatial published=pacman-vm
     python scripts/pacman_transfer.py --small --worlds spatial=runs/flag
 
-One line of json per condition and seed; run again, it goes on with the rows that are missing, and so do several copies
-with different --seeds. Ends with the table over seeds.
+One line of json per condition, length and seed; run again, it goes on with the rows that are missing, and so do several
+copies with different --seeds; another --steps adds rows. Ends with the table over seeds.
 """
 
 from __future__ import annotations
@@ -59,9 +59,10 @@ def main(args: Args) -> None:
     path = args.out / "rows.jsonl"
     for condition in (row for row in rows if args.only in row.name):
         for seed in seeds:
-            if any((row["condition"], row["seed"]) == (condition.name, seed) for row in read(path)):
+            wanted = (condition.name, condition.steps, seed)
+            if any((row["condition"], row["asked"], row["seed"]) == wanted for row in read(path)):
                 continue
-            folder = "".join(letter if letter.isalnum() else "-" for letter in f"{condition.name}-{seed}")
+            folder = "".join(letter if letter.isalnum() else "-" for letter in "-".join(map(str, wanted)))
             settings = parse(args.hyperparameters)
             row = run(condition, home, seed, args.out / "agents" / folder, episodes, settings, progress=True)
             append(path, row)

@@ -42,9 +42,10 @@ def test_an_untrained_world_keeps_what_was_measured_and_nothing_that_was_learned
         assert torch.equal(value, loaded.model.state_dict()[name])
 
 
-def row(condition: str, seed: int, mean: float, dream: float | None = None) -> dict:
+def row(condition: str, seed: int, mean: float, dream: float | None = None, asked: int = 64) -> dict:
     inside = None if dream is None else {"mean": dream}
-    return {"condition": condition, "seed": seed, "steps": 100, "real": {"mean": mean, "n": 10}, "dream": inside}
+    common = {"condition": condition, "seed": seed, "asked": asked, "steps": 100}
+    return common | {"real": {"mean": mean, "n": 10}, "dream": inside}
 
 
 def test_the_table_over_seeds(tmp_path):
@@ -65,6 +66,9 @@ def test_the_table_over_seeds(tmp_path):
     assert lines[0].share is None
     assert "| dream (a) | 100 | 3.50 ± 0.71 | 0.56 | 2.50 | 2 | 10 |" in markdown(lines)
     assert summary(rows[1:3])[0].share is None  # nothing to compare with yet
+    longer = summary([*rows, row(REFERENCE, 0, 9.0, asked=128), row("dream (a)", 0, 5.0, asked=128)])
+    assert [(line.condition, line.mean) for line in longer[3:]] == [(REFERENCE, 9.0), ("dream (a)", 5.0)]
+    assert longer[1].share == pytest.approx(2.5 / 8)  # of the longest reference's gain
 
 
 def test_worlds_of_different_games_are_refused(tmp_path):
