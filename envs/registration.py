@@ -19,13 +19,26 @@ REAL: dict[str, dict[str, Any]] = {
     "WorldSim/PacManFlag-v0": {**_GAME, "task": "flag", "max_episode_steps": None},  # ends at its own 40th step
     "WorldSim/PacManMaze-v0": {**_GAME, "task": "maze", "max_episode_steps": 200},
     "WorldSim/PacManGraph-v0": {**_GRAPH, "task": "arcade", "max_episode_steps": 500},
+    "WorldSim/TakeCover-v0": {
+        "module": "worldsim.envs.take_cover",
+        "single": "TakeCoverEnv",
+        "max_episode_steps": 2100,
+    },
+    "WorldSim/CarRacing-v0": {
+        "module": "worldsim.envs.car_racing",
+        "single": "CarRacingEnv",
+        "max_episode_steps": 1000,
+    },
+    "WorldSim/Frame-v0": {"module": "worldsim.envs.frame", "single": "FrameEnv", "max_episode_steps": None},
 }
-"""Real environments: where their classes live, which task they play and where they are cut off."""
+"""Real environments: where their classes live, which task they play and where they are cut off. Without a class for
+many rows ("vector") they are stepped one by one; the last takes any environment (``env=ID``)."""
 
 _DREAMS = {
     "WorldSim/PacManDream-v0": ("pacman-spatial", 60),  # of WorldSim/PacManFlag-v0, which the dream ends itself: a
     "WorldSim/PacManVMDream-v0": ("pacman-vm", 60),  # cut at 60 is for a dream that misses the 40th step
     "WorldSim/PacManArcadeDream-v0": ("pacman-arcade", 500),  # of WorldSim/PacMan-v0, as long as that
+    "WorldSim/PacManGraphDream-v0": ("pacman-graph", 500),  # of WorldSim/PacManGraph-v0
 }
 """Ids of bundled worlds, and the steps after which an episode is truncated."""
 
@@ -44,9 +57,9 @@ def register_all() -> None:
             gym.register(
                 id,
                 entry_point=f"{entry['module']}:{entry['single']}",
-                vector_entry_point=f"{entry['module']}:{entry['vector']}",
+                vector_entry_point=f"{entry['module']}:{entry['vector']}" if "vector" in entry else None,
                 max_episode_steps=entry["max_episode_steps"],
-                kwargs={"task": entry["task"]},
+                kwargs={"task": entry["task"]} if "task" in entry else {},
             )
     for id, world in DREAMED.items():
         if id not in gym.registry:

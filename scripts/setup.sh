@@ -37,4 +37,6 @@ if ! "$venv/bin/python" -c 'import torch' 2>/dev/null; then
 fi
 say "worldsim[$extras]"
 pip install --editable ".[$extras]"
+# Not every platform has a wheel of it (39 MB); what needs it is skipped then.
+pip install --only-binary :all: "vizdoom>=1.3" || say "no ViZDoom here: WorldSim/TakeCover-v0 and its tests are left out"
 say "ready: $("$venv/bin/python" -c 'import torch, worldsim; print("worldsim", worldsim.__version__, "torch", torch.__version__)')"

@@ -108,7 +108,7 @@ def test_every_id_is_registered_with_a_spec_that_serialises(id: str) -> None:
     spec = gym.spec(id)
     assert gym.envs.registration.EnvSpec.from_json(spec.to_json()).id == id
     assert isinstance(spec.entry_point, str)
-    assert isinstance(spec.vector_entry_point, str)
+    assert isinstance(spec.vector_entry_point, str) or "vector" not in REAL.get(id, {"vector": ""})
 
 
 def test_protocol_imports_nothing_of_ours() -> None:
