@@ -21,6 +21,7 @@ from worldsim.errors import BadInput
 from worldsim.noise import stream_keys
 
 _OBSERVATIONS = ("features", "pixels")
+_BOARD = ("rows", "cols", "task", "ghosts", "pellets", "count", "boards_seed")
 
 
 @lru_cache(maxsize=4)
@@ -28,9 +29,22 @@ def _cached(model: str, device: str) -> World:
     return load(model, device)
 
 
-def open_world(model: str | World, device: str) -> World:
-    """The world itself, or the loaded one; a name is loaded once a process, because models hold no state."""
-    return model if isinstance(model, World) else _cached(str(model), device)
+def open_world(model: str | World, device: str, **board: Any) -> World:
+    """The world itself, or the loaded one; a name is loaded once a process, because models hold no state.
+
+    Args:
+        model: a name, a folder or a world.
+        device: where it runs.
+        board: of a world that plays on any board, see `worldsim.gnn.boards.on_board`.
+    """
+    world = model if isinstance(model, World) else _cached(str(model), device)
+    if not board:
+        return world
+    if unknown := sorted(set(board) - set(_BOARD)):
+        raise BadInput(f"unknown argument {unknown[0]!r} of a dream; of a board it takes {', '.join(_BOARD)}")
+    from worldsim.gnn.boards import on_board
+
+    return on_board(world, **board)
 
 
 def seed_after(seed: int) -> int:
@@ -63,6 +77,8 @@ class DreamVectorEnv(gym.vector.VectorEnv[Any, Any, Any]):
         precision: ``"fp32"``, or ``"bf16"`` for multiplications in bfloat16: about 1.5 times as fast for many rows on a
             CPU with AVX512-BF16 or AMX, and on GPUs.
         compiled: compile the step; pays for long runs, as the first step then takes a quarter of a minute.
+        board: ``rows``, ``cols``, ``task``, ``ghosts``, ``pellets``, ``count`` of openings and ``boards_seed``, for
+            worlds that play on any board (kind "graph"), see `worldsim.gnn.boards.on_board`.
     """
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 8, "autoreset_mode": AutoresetMode.SAME_STEP}
@@ -79,6 +95,7 @@ class DreamVectorEnv(gym.vector.VectorEnv[Any, Any, Any]):
         render_mode: str | None = None,
         precision: Precision = "fp32",
         compiled: bool = False,
+        **board: Any,
     ) -> None:
         if not model:
             raise BadInput('a dream needs a world: gym.make("WorldSim/Dream-v0", model="<folder or bundled name>")')
@@ -86,7 +103,7 @@ class DreamVectorEnv(gym.vector.VectorEnv[Any, Any, Any]):
             raise BadInput(f"observation must be one of {', '.join(_OBSERVATIONS)}, got {observation!r}")
         if num_envs < 1 or (horizon is not None and horizon < 1):
             raise BadInput(f"num_envs and horizon must be at least 1, got {num_envs} and {horizon}")
-        self.world = open_world(model, device)
+        self.world = open_world(model, device, **board)
         self.dream = Dream(self.world, num_envs, temperature, device, precision, compiled)
         self.num_envs, self.observation, self.render_mode = num_envs, observation, render_mode
         given = horizon if horizon is not None else max_episode_steps
@@ -198,8 +215,9 @@ class DreamEnv(gym.Env[Any, Any]):
         render_mode: str | None = None,
         precision: Precision = "fp32",
         compiled: bool = False,
+        **board: Any,
     ) -> None:
-        options: dict[str, Any] = {"precision": precision, "compiled": compiled}
+        options: dict[str, Any] = {"precision": precision, "compiled": compiled, **board}
         self._batch = DreamVectorEnv(1, model, temperature, horizon, observation, device, **options)
         self.world, self.dream = self._batch.world, self._batch.dream
         self.metadata = {**self.metadata, "render_fps": self._batch.metadata["render_fps"]}

@@ -30,7 +30,7 @@ def on_board(
     ghosts: int | None = None,
     pellets: int | None = None,
     count: int = 32,
-    seed: int = 0,
+    boards_seed: int = 0,
     folder: Path | None = None,
 ) -> World:
     """The world with openings on boards of another size or task.
@@ -46,7 +46,7 @@ def on_board(
         ghosts: 0 to 4; None takes the task's own number.
         pellets: power pellets, 0 to 4; None takes the task's own number.
         count: openings.
-        seed: of the boards.
+        boards_seed: of the boards.
         folder: where to keep the openings; None takes a temporary one that goes with them.
 
     Raises:
@@ -58,7 +58,7 @@ def on_board(
     kwargs |= {} if ghosts is None else {"ghosts": ghosts}
     kwargs |= {} if pellets is None else {"pellets": pellets}
     envs = PacManGraphVectorEnv(count, **kwargs)
-    first = envs.reset(seed=seed)[0]
+    first = envs.reset(seed=boards_seed)[0]
     second, rewards, terminated, _, _ = envs.step(np.zeros(count, np.int64))
     episodes = [
         Episode(
@@ -67,7 +67,7 @@ def on_board(
             rewards[row : row + 1].astype(np.float32),
             False,
             True,
-            seed + row,
+            boards_seed + row,
             ENV_ID,
             "still",
             row,
@@ -75,7 +75,7 @@ def on_board(
         for row in np.flatnonzero(~terminated).tolist()
     ]
     shape = first.shape[1:]
-    about = About(ENV_ID, shape, space_json.to_json(envs.single_action_space), kwargs, seed=seed, policy="still")
+    about = About(ENV_ID, shape, space_json.to_json(envs.single_action_space), kwargs, seed=boards_seed, policy="still")
     kept = Path(tempfile.mkdtemp()) if folder is None else folder
     openings = write_openings(kept / "openings.h5", episodes, about)
     if folder is None:

@@ -76,11 +76,12 @@ class GraphTransition(nn.Module):
 
     1. The player's node: one choice over his node and its neighbours, from the relational layer there and the action.
     2. Each ghost's node: one choice over its own node and the neighbours, so that it can neither multiply nor vanish.
-       ``p = sum_m pi_m softmax(c + s_m e_r . sum_k T_mk d_k) + pi_0 softmax(f)`` over the edges r that exist, e_r their
-       direction, d_k messages along edges between movers: the displacements to the player, to ghost 0 and to the own
-       home, and the player's heading. The rows of T are targets that a ghost can have, each scaled to a largest
-       entry of 1; pi, c and f come from the relational layer and what is known of the board. A choice that is linear
-       in displacements can sharpen to an exact rule, and holds on boards of any size.
+       ``p = pi softmax(c_r + e_r . sum_mk a_m s_m T_mk d_k) + (1 - pi) softmax(f_r)`` over the edges r that exist, e_r
+       their direction, d_k messages along edges between movers: the displacements to the player, to ghost 0 and to the
+       own home, and the player's heading. The rows of T are targets that a ghost can have, each scaled to a largest
+       entry of 1; which one it has, a (a softmax), hangs on which ghost it is, its mode, the clock and how near the
+       player is; pi, c and f come from the relational layer and what is known of the board. A choice that is linear in
+       displacements can sharpen to an exact rule, and holds on boards of any size.
     3. What follows at the nodes where movers are: the ghosts' modes, whether they turn back, what is eaten.
     4. Counters, and one of the recorded (reward, ending) pairs.
 
@@ -104,8 +105,9 @@ class GraphTransition(nn.Module):
         self.age = nn.Embedding(MAX_COUNT + 1, 8)
         nn.init.normal_(self.clock.weight, std=0.02)
         self.player_move = mlp(width + MOVES, hidden, MOVES)
-        known = width + GHOSTS + 4 + MODES + 8 + 16 + 3 + 3 + 3 + 1 + 2 * (2 * NEAR + 1)
-        self.ghost_move = mlp(known, hidden, 2 * MOVES + 1 + config.templates, depth=2)
+        known = width + GHOSTS + 4 + MODES + 8 + 16 + 3 + 3 + 3 + 1
+        self.ghost_move = mlp(known, hidden, 2 * MOVES + 1, depth=2)
+        self.aim = mlp(GHOSTS + MODES + 16 + 1 + 2 * (2 * NEAR + 1), hidden, config.templates, depth=2)  # log a
         self.template = nn.Parameter(torch.randn(config.templates, 4))  # T, of player, heading, ghost 0, home
         self.sharpness = nn.Parameter(torch.zeros(config.templates))  # log s
         self.after_move = mlp(MODES + 1 + 3 + 3 + 3 + 3 + 16, hidden, MODES + 1)
@@ -167,10 +169,11 @@ class GraphTransition(nn.Module):
         first, home = at[:, :1] - at, place(state, state["home"]) - at
         near = (player.clamp(-NEAR, NEAR) + NEAR).long()  # beyond NEAR cells only the direction is told
         count = state["counters"]
+        clock, flag = self._clock(count[:, CLOCK]), moved.flag_game[:, None]
         board = torch.cat(
             [
                 F.one_hot(count[:, AGE] % 8, 8),
-                self._clock(count[:, CLOCK]),
+                clock,
                 F.one_hot(count[:, FRIGHT].clamp(max=2), 3),
                 moved.here,
                 moved.meets.clamp(max=1),
@@ -184,16 +187,18 @@ class GraphTransition(nn.Module):
             F.one_hot(state["ghost_heading"], 4),
             F.one_hot(state["ghost_mode"], MODES),
             board[:, None].expand(-1, GHOSTS, -1),
-            F.one_hot(near, 2 * NEAR + 1).flatten(2),
         ]
         out = self.ghost_move(torch.cat([part.float() for part in known], -1))
-        chase, wander, mixture = out.split([MOVES, MOVES, 1 + self.templates], -1)
+        chase, wander, mixture = out.split([MOVES, MOVES, 1], -1)
         apart = torch.stack([player, ahead, first, home], 2)  # (B, 4, K, 2)
-        pull = self.targets() @ apart @ STEPS.to(device).float().T  # (B, 4, M, 5)
+        aimed = [known[1], known[3], clock[:, None].expand(-1, GHOSTS, -1), flag.expand(-1, GHOSTS, -1)]
+        aimed += [F.one_hot(near, 2 * NEAR + 1).flatten(2)]
+        aim = self.aim(torch.cat([part.float() for part in aimed], -1)).softmax(-1)
+        pull = (aim @ (self.targets() * self.sharpness.exp()[:, None]))[..., None, :] @ apart  # (B, 4, 1, 2)
+        chase = chase + (pull @ STEPS.to(device).float().T)[..., 0, :]
         shut = ~free(state, state["ghost"])
-        chase = chase[:, :, None] + pull * self.sharpness.exp()[:, None]
-        every = torch.cat([wander[:, :, None], chase], 2).masked_fill(shut[:, :, None], _NEVER).log_softmax(-1)
-        log_p = (mixture.log_softmax(-1)[..., None] + every).logsumexp(2)
+        every = torch.stack([chase, wander], 2).masked_fill(shut[:, :, None], _NEVER).log_softmax(-1)
+        log_p = (_two(mixture[..., 0])[..., None] + every).logsumexp(2)
         step = choose("ghost_move", log_p)
         step = step * state["present"]
         return move(state, state["ghost"], step), torch.where(step > 0, step - 1, state["ghost_heading"])
@@ -252,6 +257,8 @@ class GraphTransition(nn.Module):
         fright = F.one_hot(count[:, FRIGHT], MAX_FRIGHT + 1).float()
         known = torch.cat([fright, self._met(state, moved, eaten), moved.flag_game], 1)
         fright, streak, tick = self.counters(known).split([MAX_FRIGHT + 1, MAX_STREAK + 1, 2], 1)
+        # A clock that has reached the end of its plane shows no tick.
+        tick = torch.stack([tick[:, 0].masked_fill(count[:, CLOCK] == MAX_COUNT, _NEVER), tick[:, 1]], 1)
         frightened = choose("fright", fright.log_softmax(-1)[:, None])
         eaten_now = choose("streak", streak.log_softmax(-1)[:, None])
         ticked = count[:, CLOCK:] + choose("tick", _two(tick))

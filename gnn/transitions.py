@@ -37,7 +37,7 @@ class Transitions:
         seed: of the order.
         first_share: share of a batch that is drawn from first steps of episodes alone; they are few, and unlike the
             others: ghosts face where no ghost that has moved would face.
-        most_episodes: take only so many of each recording.
+        most_episodes: take only so many, of all recordings alike.
     """
 
     def __init__(
@@ -57,8 +57,9 @@ class Transitions:
         frames: dict[str, list[Tensor]] = {}
         action, reward, begin, total = [], [], [], 0
         board: list[np.ndarray] = []
-        for recording in recordings:
-            for index in range(min(len(recording), most_episodes or len(recording))):
+        for place, recording in enumerate(recordings):
+            share = len(recording) if most_episodes is None else (most_episodes + place) // len(recordings)
+            for index in range(min(len(recording), share)):
                 episode = recording[index]
                 state = decode(torch.from_numpy(np.ascontiguousarray(episode.frames)))
                 for name, value in state.items():

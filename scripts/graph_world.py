@@ -96,7 +96,7 @@ def train(args: Args, folders: list[Path]) -> World:
     world = trainer.train()
     assert world is not None
     world.provenance |= {"summary": SUMMARY, "env_kwargs": {"observation": "board"}, "horizon": 500}
-    opened = on_board(world, rows=14, cols=14, count=128, seed=args.seed)
+    opened = on_board(world, rows=14, cols=14, count=128, boards_seed=args.seed)
     opened.save(out)
     return opened
 

@@ -15,6 +15,7 @@ os.environ.update(
     HF_HUB_OFFLINE="1",
 )
 
+import signal
 import socket
 import subprocess
 import sys
@@ -26,6 +27,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 Shell = Callable[..., subprocess.CompletedProcess[str]]
 
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # begun behind a shell's &: what tests start would inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 if "torch" in sys.modules:
     sys.modules["torch"].set_num_threads(1)
 

@@ -74,7 +74,7 @@ def test_it_learns_is_saved_and_plays_on_a_larger_board(recording: Recording, tm
     assert log[-1]["loss"] < 0.8 * np.log(2) * 60
     world = worldsim.load(tmp_path / "world")
     assert world.kind == "graph"
-    large = on_board(world, 31, 28, count=6, seed=5)
+    large = on_board(world, 31, 28, count=6, boards_seed=5)
     for name, value in world.model.state_dict().items():
         assert torch.equal(value, large.model.state_dict()[name])
     envs = DreamVectorEnv(3, large, observation="pixels", horizon=20)

@@ -36,6 +36,10 @@ class Play:
     """A gymnasium id (WorldSim/PacMan-v0), a bundled world, or a world folder."""
     env_kwargs: str = "{}"
     """More arguments for the environment as JSON, such as '{"ghosts": 2}'."""
+    rows: int | None = None
+    """Of the board, where it can have any size: WorldSim/PacManGraph-v0, pacman-graph."""
+    cols: int | None = None
+    """Of the board."""
     fps: float | None = None
     """Steps of the game a second; its own pace by default."""
     size: int = 672
@@ -77,9 +81,10 @@ class Play:
             value = getattr(self, name)
             if value is not None and value <= 0:
                 raise BadInput(f"--{name} must be above 0, got {value}")
+        board = {name: size for name, size in (("rows", self.rows), ("cols", self.cols)) if size is not None}
         played = play(
             self.env,
-            env_kwargs=parse_kwargs(self.env_kwargs),
+            env_kwargs={**board, **parse_kwargs(self.env_kwargs)},
             fps=self.fps,
             size=self.size,
             seed=self.seed,

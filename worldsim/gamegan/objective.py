@@ -18,6 +18,7 @@ from worldsim.gamegan.signal import to_frames, to_signal
 from worldsim.gamegan.world import GameGANWorld
 from worldsim.nn.action import encode_action
 from worldsim.vae.colour import pixel_weights
+from worldsim.vae.images import shrink
 
 
 class GameGANObjective(nn.Module):
@@ -103,6 +104,8 @@ class GameGANObjective(nn.Module):
         return _sum(losses.values()), {name: value.detach() for name, value in losses.items()}
 
     def _critic(self, judges: Judges, batch: Batch, generator: torch.Generator) -> Losses:
+        rows = max(1, round(self.settings.critic_share * len(batch.mask)))
+        batch = Batch(*(value[:rows] for value in batch))
         with torch.no_grad():
             play, _ = self._play(batch, generator, judged=True)
         count = play.actions.shape[2]
@@ -119,8 +122,7 @@ class GameGANObjective(nn.Module):
         count = kept.sum().clamp(min=1)
         error = (rollout.images[:paired] - play.real[:paired, 1:]).float().square()
         if self.colours is not None:
-            weight = pixel_weights(self._frames(play.real[:paired, 1:]), self.colours)[..., 0]
-            error = error * weight.unflatten(0, error.shape[:2])[:, :, None]
+            error = error * self._weights(batch.frames[:paired, 1:])
         losses = {"reconstruction": weights.reconstruction * (error.sum((2, 3, 4)) * kept).sum() / count}
         if rollout.nats.numel():
             losses["choices"] = weights.choices * (rollout.nats * kept).sum() / count
@@ -167,6 +169,12 @@ class GameGANObjective(nn.Module):
             apart = (layers.masks[:, 0] * (again - layers.pictures[:, 0])).square().sum((1, 2, 3))
             total = total + (apart * mask[:, t]).sum()
         return total / mask.sum().clamp(min=1)
+
+    def _weights(self, frames: Tensor) -> Tensor:
+        """What each pixel counts: (B, T, H, W, C) uint8 to (B, T, 1, h, w)."""
+        assert self.colours is not None
+        flat = shrink(frames.flatten(0, 1), *self.simulator.image_shape[1:])
+        return pixel_weights(flat, self.colours)[..., 0].unflatten(0, frames.shape[:2])[:, :, None]
 
     def _frames(self, signal: Tensor) -> Tensor:
         """(B, T, C, h, w) as uint8 (B*T, h, w, C)."""

@@ -32,29 +32,31 @@ class Settings:
     """Of the losses."""
     length: int = 8
     """T, steps of a stretch."""
-    batch: int = 24
+    batch: int = 20
     """Stretches in an update."""
-    steps: int = 6000
+    steps: int = 3000
     """Updates."""
     warm: int = 4
     """Steps that see real frames at first."""
-    warm_until: float = 0.4
+    warm_until: float = 0.3
     """Share of the run until which they do."""
-    warm_gone: float = 0.6
+    warm_gone: float = 0.5
     """Share of the run from which on only the opening frame is real; in between it falls linearly."""
-    mute_until: float = 0.1
+    mute_until: float = 0.03
     """Share of the run that is trained without choices: what can be known is then learned first."""
-    judged_from: float = 0.6
+    judged_from: float = 0.75
     """Share of the run from which on critics judge."""
     alone: int = 40
     """Updates of the critics before the generator hears of them."""
-    own_share: float = 0.5
+    own_share: float = 0.4
     """Share of a judged batch whose choices come from the prior; the critics alone train it."""
+    critic_share: float = 0.5
+    """Share of a batch that the critics learn from."""
     blur: float = 0.0
     """Standard deviation of noise added to own frames that are fed back, against drift."""
     colours: bool = True
     """Whether rare colours weigh more in the reconstruction."""
-    learning_rate: float = 1e-3
+    learning_rate: float = 1.5e-3
     """Adam's, of the generator."""
     critic_rate: float = 1e-3
     """Adam's, of the critics."""
@@ -80,6 +82,7 @@ _PUBLISHED = Settings(
     judged_from=0.0,
     alone=0,
     own_share=0.0,
+    critic_share=1.0,
     colours=False,
     learning_rate=1e-4,
     critic_rate=1e-4,

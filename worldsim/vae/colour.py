@@ -10,11 +10,11 @@ _LEVELS = 4  # per channel: 64 bins for a colour picture
 
 def _bins(pixels: Tensor) -> Tensor:
     """Bin of every pixel: (..., C) uint8 -> (...,) int64, C of 1 or 3."""
-    level = (pixels >> 6).long()
+    level = pixels >> 6
     index = level[..., 0]
     for channel in range(1, pixels.shape[-1]):
-        index = index * _LEVELS + level[..., channel]
-    return index
+        index = index * _LEVELS + level[..., channel]  # at most 63: fits into a byte
+    return index.long()
 
 
 def colour_weights(frames: Tensor, largest: float = 10.0) -> Tensor:

@@ -25,12 +25,13 @@ class Choices(nn.Module):
     """A categorical z in every cell, with a learned prior, and a posterior that sees the real next picture.
 
     A ghost's old and new cell must agree on where it went, and no noise that is drawn for each of them apart can bring
-    that about. Here the choice is made once, in the old cell, and the 3x3 convolution that moves features carries it
-    to the new one. What comes into view at the edge is chosen in the same way.
+    that about. Here the choice is made once, in the old cell, and `Movers` carry its content to the new one. What
+    comes into view at the edge is chosen in the same way.
 
-    Prior ``p(z_i | v_i, z_j of the neighbours j drawn before i)``: cells are drawn in four passes by the parity of row
-    and column, so that all eight neighbours of a cell fall into other passes. Posterior ``q(z_i | v, s')``, s' the
-    encoded real next picture. Samples are one-hot with the gradient of their probabilities.
+    Prior ``p(z_i | v, z_j drawn before i)``, from v_i, the largest v of the picture (is that ghost here already?), the
+    choices of the neighbours, and which alternatives were drawn anywhere: cells are drawn in four passes by the parity
+    of row and column, so that all eight neighbours of a cell fall into other passes. Posterior ``q(z_i | v_i, s')``,
+    s' the encoded real next picture around i. Samples are one-hot with the gradient of their probabilities.
 
     Training pays ``balance * KL(sg q | p) + (1 - balance) * KL(q | sg p)``.
 
@@ -55,20 +56,27 @@ class Choices(nn.Module):
         super().__init__()
         self.options, self.balance = options, balance
         self.prior_local = nn.Conv2d(inputs, hidden, 1)
+        self.prior_whole = nn.Linear(inputs, hidden)
         self.prior_near = nn.Conv2d(options, hidden, 3, padding=1, bias=False)
+        self.prior_drawn = nn.Linear(options, hidden, bias=False)
         self.prior_out = nn.Conv2d(hidden, options, 1)
-        self.posterior = nn.Sequential(
-            nn.Conv2d(inputs + seen, hidden, 3, padding=1), nn.LeakyReLU(0.2), nn.Conv2d(hidden, options, 1)
-        )
+        self.posterior_own = nn.Conv2d(inputs, hidden, 1)
+        self.posterior_next = nn.Conv2d(seen, hidden, 3, padding=1, bias=False)
+        self.posterior_out = nn.Conv2d(hidden, options, 1)
         row, col = torch.meshgrid(torch.arange(rows), torch.arange(cols), indexing="ij")
         order = torch.tensor([[0, 2], [3, 1]])  # diagonal neighbours first: they share no edge
         self.register_buffer("turn", order[row % 2, col % 2], persistent=False)  # (R, C)
+
+    def local(self, v: Tensor) -> Tensor:
+        """What the prior reads of v: (B, inputs, R, C) -> (B, hidden, R, C)."""
+        out: Tensor = self.prior_local(v) + self.prior_whole(v.amax((2, 3)))[:, :, None, None]
+        return out
 
     def prior(self, local: Tensor, weights: Tensor) -> Tensor:
         """Logits of every cell given all its neighbours' choices that were drawn in an earlier pass.
 
         Args:
-            local: (B, hidden, R, C), from ``prior_local``.
+            local: (B, hidden, R, C), from `local`.
             weights: (B, K, R, C), the choices.
         """
         out = torch.zeros_like(weights)
@@ -79,23 +87,26 @@ class Choices(nn.Module):
         return out
 
     def _logits(self, local: Tensor, earlier: Tensor | None) -> Tensor:
-        x = local if earlier is None else local + self.prior_near(earlier)
+        x = local
+        if earlier is not None:
+            x = x + self.prior_near(earlier) + self.prior_drawn(earlier.amax((2, 3)))[:, :, None, None]
         out: Tensor = self.prior_out(F.relu(x))
         return out
 
     def from_frame(self, v: Tensor, after: Tensor, noise: Tensor) -> Chosen:
         """Draw from the posterior: noise (B, R*C) normals."""
-        q = self.posterior(torch.cat([v, after], 1)).float().softmax(1)
+        both = F.leaky_relu(self.posterior_own(v) + self.posterior_next(after), 0.2)
+        q = self.posterior_out(both).float().softmax(1)
         q = (1 - _FLOOR) * q + _FLOOR / self.options
         weights = self._draw(q, noise)
-        p = self.prior(self.prior_local(v), weights.detach()).float().log_softmax(1)
+        p = self.prior(self.local(v), weights.detach()).float().log_softmax(1)
         moves_prior = (q.detach() * (q.detach().log() - p)).sum((1, 2, 3))
         moves_posterior = (q * (q.log() - p.detach())).sum((1, 2, 3))
         return Chosen(weights, self.balance * moves_prior + (1 - self.balance) * moves_posterior)
 
     def from_prior(self, v: Tensor, noise: Tensor, temperature: Tensor | None) -> Chosen:
         """Draw from the prior, pass by pass."""
-        local = self.prior_local(v)
+        local = self.local(v)
         weights: Tensor | None = None
         for turn in range(_PASSES):
             logits = self._logits(local, weights).float()

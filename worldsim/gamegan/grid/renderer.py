@@ -9,20 +9,21 @@ from torch import Tensor, nn
 from worldsim.gamegan.simulator import Layers
 
 
-class Upscale(nn.Module):
-    """Cells to pixels by two pixel shuffles: (B, inputs, R, C) -> (B, outputs, R * cell, C * cell)."""
+class Painter(nn.Module):
+    """Cells to pixels: each paints its own square, (B, inputs, R, C) -> (B, outputs, R * cell, C * cell).
+
+    One hidden layer and one matrix a cell: as many patterns as the hidden layer is wide can be mixed.
+    """
 
     def __init__(self, inputs: int, width: int, outputs: int, cell: int) -> None:
         super().__init__()
-        self.first = 3 if cell % 3 == 0 else 2
-        self.second = cell // self.first
-        self.spread = nn.Conv2d(inputs, width * self.first**2, 1)
-        self.paint = nn.Conv2d(width, outputs * self.second**2, 1)
+        self.cell = cell
+        self.hidden = nn.Conv2d(inputs, width, 1)
+        self.paint = nn.Conv2d(width, outputs * cell**2, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Pixels, not squashed."""
-        x = F.pixel_shuffle(F.leaky_relu(self.spread(x), 0.2), self.first)
-        return F.pixel_shuffle(self.paint(x), self.second)
+        return F.pixel_shuffle(self.paint(F.relu(self.hidden(x))), self.cell)
 
 
 class LayeredRenderer(nn.Module):
@@ -43,8 +44,8 @@ class LayeredRenderer(nn.Module):
 
     def __init__(self, static: int, dynamic: int, width: int, channels: int, cell: int) -> None:
         super().__init__()
-        self.still = Upscale(static, width, channels, cell)
-        self.moving = Upscale(dynamic, width, channels + 1, cell)
+        self.still = Painter(static, width, channels, cell)
+        self.moving = Painter(dynamic, width, channels + 1, cell)
 
     def forward(self, static: Tensor, dynamic: Tensor) -> tuple[Tensor, Layers]:
         """The picture and its layers."""

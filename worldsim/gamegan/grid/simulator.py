@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from worldsim.gamegan.grid.canvas import Canvas
 from worldsim.gamegan.grid.choices import Choices
+from worldsim.gamegan.grid.movers import Movers
 from worldsim.gamegan.grid.renderer import LayeredRenderer
 from worldsim.gamegan.grid.shift import Shift
 from worldsim.gamegan.simulator import Step
@@ -30,9 +31,9 @@ class GridConfig:
     """Channels of the encoder's first layer."""
     seen: int = 64
     """E, channels of an encoded picture."""
-    hidden: int = 48
+    hidden: int = 32
     """H, channels of the LSTM's maps."""
-    gated: int = 80
+    gated: int = 64
     """Channels of v, the convolution that the action gates."""
     context: int = 128
     """Width of the vector of (picture, memory, action) that gates and shifts."""
@@ -40,8 +41,10 @@ class GridConfig:
     """Numbers per cell that context, agent and outcome head read of the picture, and half as many of h."""
     options: int = 32
     """K, alternatives of a cell's choice."""
-    painter: int = 32
-    """Channels between the renderer's two pixel shuffles."""
+    movers: int = 32
+    """Channels of what moves from cell to cell."""
+    painter: int = 64
+    """Width of the renderer's hidden layers."""
     memory: int = 16
     """D, depth of the canvas; 0 has none."""
     margin: int = 7
@@ -55,18 +58,23 @@ class GridSimulator(nn.Module):
 
     - ``w = softmax(W_w [g, a])``, a 3x3 kernel; s, h, c and the canvas M are moved by it: the view follows the player;
     - ``v = sigmoid(W_1 g) * conv3([s, h, M]) + W_2 g + position``, the paper's ``h * H(a, z, m)``;
-    - z, a choice in every cell (`Choices`), ``u = relu(v + B z)``;
-    - ``i, f, o, y, d = conv3(u)``, ``c' = f * c + i * tanh(y)``, ``h' = o * tanh(c')``;
-    - the picture from (h', relu(d)) and from (s, M, z) (`LayeredRenderer`).
+    - z, a choice in every cell (`Choices`); m, what arrives in each cell of what was in its neighbours (`Movers`);
+    - ``u = relu(v + B z_edge + D m)``, ``i, f, o, y, d = W u``, ``c' = f * c + i * tanh(y)``, ``h' = o * tanh(c')``;
+    - the picture from (h', relu(d)) and from (s, M, z_edge) (`LayeredRenderer`).
+
+    z_edge is z in the outermost cells and 0 in the others: things come into view there. Further inside a choice says
+    only where what is there goes, so that nothing appears out of nothing.
 
     Source: Kim et al. 2020, arXiv:2005.12126, section 3.1.
 
     Differs from the paper: maps instead of vectors, convolutions instead of matrices; z is a choice in each cell that
-    enters behind the gate; h, c and s are moved with the view before they are used.
+    enters behind the gate; h, c and s are moved with the view before they are used; movers.
 
     Shapes:
         seen (B, E, R, C); carried: h, c (B, H, R, C) and canvas (B, D, R + 2 margin, C + 2 margin).
     """
+
+    edge: Tensor
 
     def __init__(self, config: GridConfig, channels: int, action_size: int) -> None:
         super().__init__()
@@ -93,10 +101,15 @@ class GridSimulator(nn.Module):
         self.position = nn.Parameter(torch.zeros(config.gated, self.rows, self.cols))
         self.choices = Choices(config.options, config.gated, config.seen, 64, self.rows, self.cols)
         self.choice = nn.Conv2d(config.options, config.gated, 1, bias=False)
-        self.cell = nn.Conv2d(config.gated, 5 * config.hidden, 3, padding=1)
+        self.movers = Movers(config.seen + config.hidden, config.movers, config.options)
+        self.arrived = nn.Conv2d(config.movers, config.gated, 1, bias=False)
+        self.cell = nn.Conv2d(config.gated, 5 * config.hidden, 1)
         self.canvas = Canvas(config.memory, config.seen + config.hidden, config.margin) if config.memory else None
         static = config.seen + config.memory
         self.still = nn.Conv2d(static + config.options, config.hidden, 1)
+        edge = torch.ones(self.rows, self.cols)
+        edge[1:-1, 1:-1] = 0
+        self.register_buffer("edge", edge, persistent=False)
         self.renderer = LayeredRenderer(config.hidden, 2 * config.hidden, config.painter, channels, config.cell)
 
     def encode(self, image: Tensor) -> Tensor:
@@ -132,22 +145,23 @@ class GridSimulator(nn.Module):
         following: State = {}
         before = torch.cat([seen, carried["h"]], 1)
         moved = self.shift(torch.cat([before, carried["c"]], 1), kernel).float()
-        near, c = moved.split([before.shape[1], self.config.hidden], 1)
-        static = near[:, : seen.shape[1]]
+        here, c = moved.split([before.shape[1], self.config.hidden], 1)
+        near, static = here, here[:, : seen.shape[1]]
         if self.canvas is not None:
             following["canvas"], view = self.canvas.step(carried["canvas"], before, kernel)
             near, static = torch.cat([near, view], 1), torch.cat([static, view], 1)
         gate, bias = self.gate(g)[:, :, None, None].chunk(2, 1)
         v = gate.sigmoid() * self.local(near) + bias + self.position
         if noise is None:
-            z, nats = v.new_zeros(len(v), self.config.options, self.rows, self.cols), v.new_zeros(len(v))
+            z, nats = v.new_zeros(len(v), self.config.options, self.rows, self.cols), v.new_zeros(0)
         else:
             z, nats = self._choose(v, noise, temperature, after)
-        u = F.relu(v + self.choice(z))
+        arising = z * self.edge
+        u = F.relu(v + self.choice(arising) + self.arrived(self.movers(here, z)))
         i, f, o, y, d = self.cell(u).float().chunk(5, 1)
         c = (f + 1).sigmoid() * c + i.sigmoid() * y.tanh()
         h = o.sigmoid() * c.tanh()
-        still = F.relu(self.still(torch.cat([static, z], 1)))
+        still = F.relu(self.still(torch.cat([static, arising], 1)))
         image, layers = self.renderer(still, torch.cat([h, F.relu(d)], 1))
         return Step({"h": h, "c": c, **following}, image, nats, layers)
 

@@ -38,7 +38,7 @@ class ActionJudge(nn.Module):
         super().__init__()
         width, rows, cols = size
         self.local, self.split = kind == "grid", (actions, noise)
-        hidden = 64 if self.local else 256
+        hidden = 48 if self.local else 256
         if self.local:
             self.transition: nn.Module = nn.Conv2d(2 * width, hidden, 3, padding=1)
             self.judge: nn.Module = nn.Sequential(
@@ -51,7 +51,7 @@ class ActionJudge(nn.Module):
         self.recogniser = nn.Linear(hidden, actions + noise)
 
     def transitions(self, before: Tensor, after: Tensor) -> Tensor:
-        """t: (n, 256), or (n, 64, r, c) for "grid"."""
+        """t: (n, 256), or (n, 48, r, c) for "grid"."""
         t: Tensor = self.transition(torch.cat([before, after], 1))
         return F.leaky_relu(t, 0.2) if self.local else t
 

@@ -37,10 +37,10 @@ class FrameFeatures(nn.Module):
             self.net = nn.Sequential(
                 nn.Conv2d(channels, 48, cell // 2, cell // 2),
                 nn.LeakyReLU(0.2),
-                nn.Conv2d(48, 96, 2, 2),
+                nn.Conv2d(48, 64, 2, 2),
                 nn.LeakyReLU(0.2),
             )
-            self.size = (96, height // cell, width // cell)
+            self.size = (64, height // cell, width // cell)
             return
         if min(height, width) < 64:
             raise BadInput(f"the published critics need pictures of at least 64 pixels, got {height} x {width}")

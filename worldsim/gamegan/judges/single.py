@@ -34,7 +34,7 @@ class SingleJudge(nn.Module):
                 for pad in (1, 0)
             )
         else:
-            layers = (nn.Conv2d(width, 64, 3, padding=1), nn.LeakyReLU(0.2), nn.Conv2d(64, 1, 1))
+            layers = (nn.Conv2d(width, 48, 3, padding=1), nn.LeakyReLU(0.2), nn.Conv2d(48, 1, 1))
             self.heads = nn.ModuleList([nn.Sequential(*layers)])
 
     def forward(self, features: Tensor) -> list[Tensor]:

@@ -40,9 +40,9 @@ class TemporalJudge(nn.Module):
         levels = 1 if kind == "grid" or frames < 12 else 2 if frames < 18 else 3
         if kind == "grid":
             first = nn.Sequential(
-                nn.Conv3d(width, 64, (2, 3, 3), padding=(0, 1, 1)), nn.LeakyReLU(0.2), _conv(64, 64, 3, 1, 1, 1)
+                nn.Conv3d(width, 48, (2, 3, 3), padding=(0, 1, 1)), nn.LeakyReLU(0.2), _conv(48, 48, 3, 1, 1, 1)
             )
-            heads = [nn.Conv3d(64, 1, 1)]
+            heads = [nn.Conv3d(48, 1, 1)]
             convs: list[nn.Module] = [first]
         elif kind == "simple":
             convs = [nn.Sequential(_conv(width, 64, 2, 1, 2, 2), _conv(64, 128, 3, 2, rows - 1, cols - 1))]
