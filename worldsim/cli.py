@@ -21,7 +21,7 @@ from typing import NamedTuple, Protocol
 from gymnasium.error import Error as GymnasiumError
 
 from worldsim import __version__
-from worldsim.errors import BadInput, Stopped
+from worldsim.errors import BadInput, Stopped, WorkerDied
 
 
 class Entry(NamedTuple):
@@ -173,6 +173,8 @@ def explain(error: BaseException) -> tuple[int, str] | None:
         return 2, message or type(error).__name__
     if isinstance(error, ModuleNotFoundError):
         return 2, message
+    if isinstance(error, WorkerDied):
+        return 1, message
     if isinstance(error, OSError):
         if error.filename is not None and error.strerror:
             message = f"{error.strerror}: {error.filename}"

@@ -9,3 +9,7 @@ class BadInput(ValueError):
 
 class Stopped(KeyboardInterrupt):
     """Ctrl-C during a long job, after the job saved itself; the message says what was kept and how to go on."""
+
+
+class WorkerDied(RuntimeError):
+    """A process that worked for this one went away; the message names it. The command line exits with 1."""

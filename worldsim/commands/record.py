@@ -28,7 +28,8 @@ class Record:
     out: Path
     """Folder of the recording."""
     policy: Annotated[tuple[str, ...], UseAppendAction] = ()
-    """Who plays: random; sticky (repeats its last action with probability .85); sb3:PATH (a saved
+    """Who plays: random; sticky (repeats its last action with probability .85); held:10 (holds each random action for
+    1 to 10 steps); cauchy:0.01 (a random linear controller for each episode); sb3:PATH (a saved
     Stable-Baselines3 model); sb3:PATH@0.6 (the same, and in each episode a share of its actions, drawn from
     U(0, 0.6), is random); human (you, in a window). Default: random. Give the option several times to have one of
     them drawn for each episode."""
@@ -47,6 +48,11 @@ class Record:
     """Arguments for the environment as JSON, e.g. '{"ghosts": 2, "max_episode_steps": 200}'."""
     workers: int = 1
     """Threads that compress frames."""
+    processes: int = 1
+    """Above 1, so many processes play, each one environment (for games that are slow, such as WorldSim/TakeCover-v0);
+    what is recorded does not depend on it."""
+    min_steps: int = 0
+    """Do not keep episodes with fewer steps; they count among --episodes, not among --frames."""
     shard_frames: int = 8192
     """Frames in one file."""
 
@@ -69,6 +75,8 @@ class Record:
                 env_kwargs=parse_kwargs(self.env_kwargs),
                 shard_frames=self.shard_frames,
                 workers=self.workers,
+                processes=self.processes,
+                min_steps=self.min_steps,
                 report=bar.report,
             )
         rate = bar.made / max(time.monotonic() - began, 1e-9)

@@ -129,7 +129,7 @@ def sample(space: Space[Any], chances: NDArray[np.float64]) -> Array:
 
 
 def make_policies(specs: Sequence[str | Act], actions: Space[Any], seed: int) -> list[Policy]:
-    """Policies from their names ("random", "sticky", "sb3:PATH", "sb3:PATH@EPSILON") or functions."""
+    """Policies from their names ("random", "sticky", "held:K", "cauchy:S", "sb3:PATH[@EPSILON]") or functions."""
     policies: list[Policy] = []
     for spec in specs:
         if not isinstance(spec, str):
@@ -138,10 +138,28 @@ def make_policies(specs: Sequence[str | Act], actions: Space[Any], seed: int) ->
             policies.append(RandomPolicy(actions))
         elif spec == "sticky":
             policies.append(StickyPolicy(actions))
+        elif spec.split(":")[0] in ("held", "cauchy"):
+            policies.append(_explorer(spec, actions))
         elif spec.startswith("sb3:"):
             from worldsim.data.sb3_policy import SB3Policy  # it needs torch
 
             policies.append(SB3Policy(spec.removeprefix("sb3:"), actions))
         else:
-            raise BadInput(f'a policy is "random", "sticky", "sb3:PATH" or "human", got {spec!r}')
+            raise BadInput(f'a policy is "random", "sticky", "held:K", "cauchy:S", "sb3:PATH" or "human", got {spec!r}')
     return policies
+
+
+def _explorer(spec: str, actions: Space[Any]) -> Policy:
+    """The two of World Models."""
+    from worldsim.data.cauchy import CauchyPolicy
+    from worldsim.data.held import HeldPolicy
+
+    kind, _, number = spec.partition(":")
+    try:
+        if kind == "held":
+            return HeldPolicy(actions, int(number or 10))
+        return CauchyPolicy(actions, float(number or 0.01))
+    except ValueError as error:
+        if isinstance(error, BadInput):
+            raise
+        raise BadInput(f"expected a number after {kind}:, as in held:10 or cauchy:0.01, got {spec!r}") from None

@@ -47,6 +47,8 @@ def record(
     shard_frames: int = 8192,
     shard_seconds: float = 60.0,
     workers: int = 1,
+    processes: int = 1,
+    min_steps: int = 0,
     report: Report | None = None,
 ) -> Recording:
     """Play episodes and keep them in a folder; called again with the same arguments it makes what is missing.
@@ -57,7 +59,8 @@ def record(
         env: an id of Gymnasium's registry, or a SAME_STEP vector environment with image observations. Of the latter
             the episodes' seeds are known only if it honours ``reset(seed=[...], options={"reset_mask": ...})`` and
             says so with ``metadata["reset_mask"] = True``.
-        policy: "random", "sticky" (repeats its last action with probability .85), "sb3:PATH" (a saved
+        policy: "random", "sticky" (repeats its last action with probability .85), "held:K" (holds each random action
+            for 1 to K steps), "cauchy:S" (a random linear controller for each episode), "sb3:PATH" (a saved
             Stable-Baselines3 model), "sb3:PATH@EPSILON" (which also acts at random with a probability drawn for each
             episode from U(0, EPSILON)), "human" (a window opens), or a function ``(observations, rng) -> actions``.
             Of several one is drawn for each episode.
@@ -71,6 +74,8 @@ def record(
         shard_frames: frames in a file; what a kill can lose.
         shard_seconds: a file is closed after so long, too.
         workers: threads that compress.
+        processes: above 1, so many processes play, each one environment; what is recorded does not depend on it.
+        min_steps: an episode with fewer steps is not kept; it counts among ``episodes``, not among ``frames``.
         report: told about progress.
 
     Raises:
@@ -95,7 +100,7 @@ def record(
         most = episodes or frames or 1
         if frames is not None and num_envs is None:
             most = max(1, frames // _FRAMES_PER_ROW)
-        source = make_source(env, num_envs, env_kwargs or {}, most)
+        source = make_source(env, num_envs, env_kwargs or {}, most, processes)
     else:
         env_id = env.spec.id if env.spec is not None else type(env.unwrapped).__name__
         source = Source(env, False, bool(env.metadata.get("reset_mask")), env_id, env_kwargs or {})
@@ -110,7 +115,10 @@ def record(
             seed,
             _describe(players, shares),
         )
-        with Writer(Path(out), about, shard_frames, shard_seconds, workers) as writer, _interrupts() as interrupted:
+        with (
+            Writer(Path(out), about, shard_frames, shard_seconds, workers, min_steps) as writer,
+            _interrupts() as interrupted,
+        ):
             player = Player(source, players, shares, writer)
             wanted = _missing(writer, player, episodes, frames)
             if report is not None:
@@ -237,6 +245,10 @@ class Player:
     def _finish(self, row: int, terminated: bool, truncated: bool) -> None:
         episode, age = self._episodes[row], int(self._ages[row])
         assert episode is not None
+        if age < self.writer.min_steps:
+            self.writer.skip(episode)
+            self.finished[episode.index] = 0
+            return
         self._close_chunk(row)
         actions, rewards = self._past_actions[row, :age].copy(), self._past_rewards[row, :age].copy()
         self.writer.add(episode, actions, rewards, terminated, truncated)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from inspect import signature
 from typing import Any, NamedTuple
 
@@ -10,11 +14,11 @@ import numpy as np
 from gymnasium import Space
 from gymnasium.envs.registration import EnvSpec, load_env_creator
 from gymnasium.spaces import Box, Dict
-from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
+from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, VectorEnv
 from numpy.typing import NDArray
 
 from worldsim.data.views import View, find_view, fits
-from worldsim.errors import BadInput
+from worldsim.errors import BadInput, WorkerDied
 
 Frames = NDArray[np.uint8]
 NATIVE_ENVS, SYNC_ENVS = 256, 8
@@ -113,7 +117,8 @@ class Source:
 
     def reset(self, seeds: list[int] | int) -> Any:
         """Begin all rows, each with a seed of its own or all from one."""
-        return self.venv.reset(seed=seeds)[0]  # type: ignore[arg-type]  # lists are accepted where `seeded`
+        with self._watched():
+            return self.venv.reset(seed=seeds)[0]  # type: ignore[arg-type]  # lists are accepted where `seeded`
 
     def restart(self, rows: NDArray[np.int64], seeds: list[int]) -> Any:
         """Begin some rows again, with these seeds; the others stay as they are."""
@@ -122,11 +127,13 @@ class Source:
         every = [0] * self.num_envs
         for row, seed in zip(rows.tolist(), seeds, strict=True):
             every[row] = seed
-        return self.venv.reset(seed=every, options={"reset_mask": mask})[0]  # type: ignore[arg-type]
+        with self._watched():
+            return self.venv.reset(seed=every, options={"reset_mask": mask})[0]  # type: ignore[arg-type]
 
     def step(self, actions: NDArray[Any]) -> Played:
         """Play one step in every row."""
-        observations, rewards, terminated, truncated, infos = self.venv.step(actions)
+        with self._watched():
+            observations, rewards, terminated, truncated, infos = self.venv.step(actions)
         frames = self.frames(observations)
         if frames.shape[1:] != self.frame_shape or frames.dtype != np.uint8:
             raise BadInput(f"expected uint8 frames {self.frame_shape}, got {frames.dtype} {frames.shape[1:]}")
@@ -136,6 +143,26 @@ class Source:
             final = infos["final_obs"][row]
             last[row] = final["frame"] if self.rendered else final
         return Played(observations, frames, last, rewards, terminated, truncated)
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        """A process that went away is named; without processes this does nothing."""
+        try:
+            yield
+        except (EOFError, BrokenPipeError, ConnectionResetError):
+            if not isinstance(self.venv, AsyncVectorEnv):
+                raise
+            for process in self.venv.processes:
+                process.join(1.0 if process.exitcode is None else 0)
+            codes = [process.exitcode for process in self.venv.processes]
+            dead = next((i for i, code in enumerate(codes) if code is not None), 0)
+            for process in self.venv.processes:
+                process.terminate()
+            self.venv.closed = True  # its own close() would wait for the dead one
+            raise WorkerDied(
+                f"process {dead} of {len(codes)} that play {self.env_id} died (exit code {codes[dead]}); finished "
+                "episodes are kept, the same command goes on from there"
+            ) from None
 
 
 def _rows(observations: Any, rows: NDArray[np.int64]) -> Any:
@@ -151,7 +178,7 @@ def is_image(space: Space[Any]) -> bool:
     return isinstance(space, Box) and space.dtype == np.uint8 and len(space.shape) == 3 and space.shape[2] in (1, 3)
 
 
-def make_source(env_id: str, num_envs: int | None, env_kwargs: dict[str, Any], most: int) -> Source:
+def make_source(env_id: str, num_envs: int | None, env_kwargs: dict[str, Any], most: int, processes: int = 1) -> Source:
     """Rows of a registered environment: native where it is vectorised itself and shows images, else one by one.
 
     Args:
@@ -159,7 +186,10 @@ def make_source(env_id: str, num_envs: int | None, env_kwargs: dict[str, Any], m
         num_envs: how many rows, or None for a good number.
         env_kwargs: for the environment.
         most: more rows than this would be of no use.
+        processes: above 1, so many rows, each in a process of its own.
     """
+    if processes < 1:
+        raise BadInput(f"expected --processes of at least 1, got {processes}")
     env_id = env_id.removeprefix("worldsim:")  # "worldsim:WorldSim/PacMan-v0" is the same environment
     if num_envs is not None and num_envs < 1:
         raise BadInput(f"expected --num-envs of at least 1, got {num_envs}")
@@ -175,7 +205,7 @@ def make_source(env_id: str, num_envs: int | None, env_kwargs: dict[str, Any], m
     rendered = not is_image(space) and not told
     if rendered and "rgb_array" not in modes:
         raise BadInput(f"{env_id} neither shows uint8 images (its observations are {space}) nor renders rgb_array")
-    if not rendered and spec is not None and restarts_rows(spec):
+    if processes == 1 and not rendered and spec is not None and restarts_rows(spec):
         rows = max(1, min(num_envs or NATIVE_ENVS, most))
         waiting = {"autoreset_mode": AutoresetMode.DISABLED} if "autoreset_mode" in arguments(spec) else {}
         venv = gym.make_vec(env_id, num_envs=rows, **{**env_kwargs, **waiting})
@@ -184,13 +214,21 @@ def make_source(env_id: str, num_envs: int | None, env_kwargs: dict[str, Any], m
         venv.close()
 
     def make() -> gym.Env[Any, Any]:
+        if multiprocessing.parent_process() is not None:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that writes
         if not rendered:
             return gym.make(env_id, disable_env_checker=True, **env_kwargs)
         return RenderedFrames(gym.make(env_id, render_mode="rgb_array", disable_env_checker=True, **env_kwargs))
 
+    if processes > 1:
+        return Source(_in_processes([make] * max(1, min(processes, most))), rendered, True, env_id, env_kwargs)
     count = max(1, min(num_envs or SYNC_ENVS, most))
     venv = SyncVectorEnv([make] * count, autoreset_mode=AutoresetMode.DISABLED)
     return Source(venv, rendered, True, env_id, env_kwargs)
+
+
+def _in_processes(makers: list[Any]) -> AsyncVectorEnv:
+    return AsyncVectorEnv(makers, autoreset_mode=AutoresetMode.DISABLED)
 
 
 def restarts_rows(spec: EnvSpec) -> bool:

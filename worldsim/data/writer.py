@@ -66,18 +66,29 @@ class Writer:
         shard_frames: a shard is closed when it holds so many frames,
         shard_seconds: or when it has been open for so long.
         workers: compressing threads.
+        min_steps: episodes with fewer steps are only noted, see `skip`.
     """
 
     def __init__(
-        self, folder: Path, about: About, shard_frames: int = 8192, shard_seconds: float = 60.0, workers: int = 1
+        self,
+        folder: Path,
+        about: About,
+        shard_frames: int = 8192,
+        shard_seconds: float = 60.0,
+        workers: int = 1,
+        min_steps: int = 0,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.folder, self.about = folder, about
+        self.folder, self.about, self.min_steps = folder, about, min_steps
         self._shard_frames, self._shard_seconds = shard_frames, shard_seconds
         self._name = hashlib.sha256(f"{about.environment}|{about.seed}|{about.policy}".encode()).hexdigest()[:8]
         self._lock = self._acquire()
         self.done: dict[int, int] = {}  # index -> frames of the episodes of this seed and policy
         self.kept = self._survey()
+        self._short = folder / f".{self._name}-under-{min_steps}"  # numbers of episodes, a line each
+        for line in self._short.read_text().splitlines() if self._short.exists() else []:
+            if line.isdecimal():
+                self.done.setdefault(int(line), 0)
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="worldsim-compress")
         self._pending: deque[Future[bytes]] = deque()
         self._open: list[_Over] = []
@@ -140,6 +151,12 @@ class Writer:
         self._frames += len(actions) + 1
         if self._frames >= self._shard_frames or time.monotonic() - self._since >= self._shard_seconds:
             self.flush()
+
+    def skip(self, episode: OpenEpisode) -> None:
+        """Note that an episode was too short to keep, so that nobody plays it again."""
+        with self._short.open("a") as file:
+            file.write(f"{episode.index}\n")
+        self.done[episode.index] = 0
 
     def flush(self) -> None:
         """Close the open shard: from here on its episodes are safe."""
