@@ -116,7 +116,7 @@ def _dream_on(take: Take, world: World, policy: Trained, begin: State, seed: int
         take.add(dreamer.render()[0].numpy(), float(imagined.reward[0]), bool(imagined.terminated[0]))
 
 
-class Camera(gym.vector.VectorWrapper):  # type: ignore[type-arg]  # not generic in Gymnasium 1.1
+class Camera(gym.vector.VectorWrapper):
     """Keeps the latest frame of row 0; of an episode that ended, its last."""
 
     frame: NDArray[np.uint8]
