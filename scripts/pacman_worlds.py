@@ -42,12 +42,14 @@ class Args:
     """Real steps that the half-trained player learned from (on the symbolic grid)."""
     frames: int = 100_000
     """Frames to record."""
-    spatial_steps: int = 5_500
-    """Updates of the spatial world's transition."""
-    vision_steps: int | None = None
-    """Updates of the published V (default: the preset's)."""
-    memory_steps: int | None = None
-    """Updates of the published M (default: the preset's)."""
+    spatial_steps: int = 7_000
+    """Updates of the spatial world's transition (the arcade's: 10,000)."""
+    vision_steps: int = 12_000
+    """Updates of the published V: many small batches draw sharper walls in the same time than few of 100."""
+    vision_batch: int = 32
+    """Frames in one."""
+    memory_steps: int = 5_000
+    """Updates of the published M."""
     seed: int = 0
     """Of everything."""
     threads: int = 1
@@ -86,7 +88,12 @@ def train(args: Args, kind: str) -> World | None:
         batch = 24 if args.task == "flag" else 10  # arcade games are long: as many steps in an update as flag games
         trainer = TrainSpatial(**common, steps=args.spatial_steps, batch=batch)
     else:
-        trainer = TrainVisionMemory(**common, vision_steps=args.vision_steps, memory_steps=args.memory_steps)
+        trainer = TrainVisionMemory(
+            **common,
+            vision_steps=args.vision_steps,
+            vision_batch=args.vision_batch,
+            memory_steps=args.memory_steps,
+        )
     world = trainer.train()
     if world is not None:
         world.provenance |= {
