@@ -11,7 +11,7 @@ from gymnasium.spaces import Box, Discrete, MultiDiscrete
 from numpy.typing import NDArray
 
 from worldsim.data.chance import uniforms
-from worldsim.data.policies import checked, sample, size
+from worldsim.data.turn import checked, sample, size
 
 if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm

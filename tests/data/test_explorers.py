@@ -18,8 +18,9 @@ from worldsim.data import source
 from worldsim.data.cauchy import CauchyPolicy, look
 from worldsim.data.chance import key
 from worldsim.data.held import HeldPolicy
-from worldsim.data.policies import Policy, Turn, make_policies
+from worldsim.data.policies import make_policies
 from worldsim.data.record import record
+from worldsim.data.turn import Policy, Turn
 from worldsim.errors import BadInput, WorkerDied
 
 TOY = toy.__name__ + ":Test/Toy-v0"

@@ -10,7 +10,8 @@ from gymnasium import Space
 from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete
 
 from worldsim.data.chance import key
-from worldsim.data.policies import STICK, RandomPolicy, StickyPolicy, Turn, make_policies, sample, size
+from worldsim.data.policies import STICK, RandomPolicy, StickyPolicy, make_policies
+from worldsim.data.turn import Turn, sample, size
 from worldsim.errors import BadInput
 
 SPACES: list[Space[Any]] = [

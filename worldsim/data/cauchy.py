@@ -10,7 +10,7 @@ from gymnasium.spaces import Box, Discrete
 from numpy.typing import NDArray
 
 from worldsim.data.chance import uniforms
-from worldsim.data.policies import Array, Turn, checked, size
+from worldsim.data.turn import Array, Turn, checked, size
 from worldsim.errors import BadInput
 
 _SEEN = 16  # pixels of a picture's side that a controller looks at, at most 31

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from gymnasium import Space
 
-from worldsim.data.policies import Array, Turn, checked, sample, size
+from worldsim.data.turn import Array, Turn, checked, sample, size
 from worldsim.errors import BadInput
 
 

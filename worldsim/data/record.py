@@ -21,10 +21,11 @@ from numpy.typing import NDArray
 
 from worldsim import space_json
 from worldsim.data.chance import episode_seed, key, uniforms
-from worldsim.data.policies import Act, Policy, Turn, make_policies
+from worldsim.data.policies import Act, make_policies
 from worldsim.data.recording import Recording
 from worldsim.data.shard import About
 from worldsim.data.source import Played, Source, make_source
+from worldsim.data.turn import Policy, Turn
 from worldsim.data.writer import OpenEpisode, Writer
 from worldsim.errors import BadInput, Stopped
 

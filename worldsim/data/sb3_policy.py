@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from gymnasium import Space
 
-from worldsim.data.policies import Array, Turn, checked, sample, size
+from worldsim.data.turn import Array, Turn, checked, sample, size
 from worldsim.errors import BadInput
 
 _ALGORITHMS = {  # what only this algorithm keeps in its file; DDPG keeps, and acts, as TD3 does

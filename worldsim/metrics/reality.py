@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from worldsim.agents.evaluation import EVALUATION_SEEDS
 from worldsim.agents.seat import make_frames
 from worldsim.checkpoint import World
-from worldsim.data.policies import checked, sample, size
+from worldsim.data.turn import checked, sample, size
 from worldsim.envs.pacman.env import PacManVectorEnv
 from worldsim.envs.pacman.game import Game
 from worldsim.envs.pacman.tiles import tile_codes
