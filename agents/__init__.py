@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from worldsim.agents.agent import Agent as Agent
     from worldsim.agents.agent import load_agent as load_agent
+    from worldsim.agents.cma import train_cma as train_cma
     from worldsim.agents.evaluation import evaluate as evaluate
+    from worldsim.agents.linear import LinearConfig as LinearConfig
+    from worldsim.agents.linear import LinearController as LinearController
     from worldsim.agents.sb3 import SB3VecEnv as SB3VecEnv
     from worldsim.agents.score import Score as Score
     from worldsim.agents.seat import Seat as Seat
@@ -16,12 +19,15 @@ if TYPE_CHECKING:
 
 _LAZY = {
     "Agent": "worldsim.agents.agent",
+    "LinearConfig": "worldsim.agents.linear",
+    "LinearController": "worldsim.agents.linear",
     "SB3VecEnv": "worldsim.agents.sb3",
     "Score": "worldsim.agents.score",
     "Seat": "worldsim.agents.seat",
     "evaluate": "worldsim.agents.evaluation",
     "load_agent": "worldsim.agents.agent",
     "train_agent": "worldsim.agents.training",
+    "train_cma": "worldsim.agents.cma",
 }
 __all__ = [*_LAZY]  # noqa: PLE0604
 

@@ -1,7 +1,7 @@
 """Agent: a trained model and its history in a folder, so that it can be seated again, in its dream or in reality.
 
-The folder holds ``agent.zip`` (Stable-Baselines3's format) and ``agent.json``. Stable-Baselines3's files contain
-pickles: open only those that you trust.
+The folder holds ``agent.zip`` (Stable-Baselines3's format, or that of a `LinearController`) and ``agent.json``.
+Stable-Baselines3's files contain pickles: open only those that you trust.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ FORMAT = 1
 class Agent:
     """A trained agent and where it learned."""
 
-    model: BaseAlgorithm
+    model: BaseAlgorithm | Any  # a model of Stable-Baselines3, or a LinearController
     algo: str
     seat: Seat | None  # None: it learned in an environment that only its trainer knows
     name: str
@@ -49,7 +49,7 @@ class Agent:
         return folder
 
 
-def save_model(model: BaseAlgorithm, path: Path) -> None:
+def save_model(model: BaseAlgorithm | Any, path: Path) -> None:
     """Write a model's zip whole under another name, then rename it: a killed process leaves the old one."""
     temporary = path.with_name(path.name + ".tmp")
     with temporary.open("wb") as file:  # an open file, because SB3 would add a suffix to a path
@@ -88,10 +88,14 @@ def read_about(folder: Path) -> dict[str, Any]:
     return dict(about)
 
 
-def load_model(path: Path, algo: str | None = None, device: str = "cpu", **kwargs: Any) -> tuple[BaseAlgorithm, str]:
+def load_model(path: Path, algo: str | None = None, device: str = "cpu", **kwargs: Any) -> tuple[Any, str]:
     """The model in a zip of Stable-Baselines3 and its algorithm, which the file itself tells if nobody does."""
     from worldsim.data.sb3_policy import load_sb3
 
+    if algo == "cma":
+        from worldsim.agents.linear import LinearController
+
+        return LinearController.load(path), algo
     if not path.is_file():
         raise BadInput(f"expected an agent at {path}, found no such file; train one with: worldsim train-agent")
     try:

@@ -87,6 +87,8 @@ def train_agent(
     if steps < 1 or not 0 <= seed < 2**31 or (num_envs is not None and num_envs < 1):
         raise BadInput(f"steps and num_envs must be at least 1, seed in [0, 2**31), got {steps}, {num_envs} and {seed}")
     algo, device = algo.lower(), _device(device)
+    if algo == "cma":
+        raise BadInput("cma is no algorithm of Stable-Baselines3: call worldsim.agents.train_cma")
     algorithm(algo)  # now, so that a misspelt name is said before anything is opened
     seat = None
     if isinstance(inside, VectorEnv):

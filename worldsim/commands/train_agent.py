@@ -1,10 +1,10 @@
-"""``worldsim train-agent``: an agent of Stable-Baselines3, in a dream or in reality."""
+"""``worldsim train-agent``: an agent of Stable-Baselines3, or one found by CMA-ES, in a dream or in reality."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 
@@ -22,7 +22,8 @@ class TrainAgent:
     out: Path
     """Folder of the agent."""
     algo: str = "ppo"
-    """ppo, a2c, dqn, sac, td3, ddpg; with sb3-contrib installed also its algorithms."""
+    """ppo, a2c, dqn, sac, td3, ddpg; with sb3-contrib installed also its algorithms; cma: World Models' linear
+    controller, found by CMA-ES."""
     steps: int = 250_000
     """Environment steps over all rows, rounded up to whole rollouts."""
     seed: int = 0
@@ -36,7 +37,8 @@ class TrainAgent:
     policy: str | None = None
     """MlpPolicy, CnnPolicy or MultiInputPolicy (default: what fits the observations)."""
     hyperparameters: tuple[str, ...] = ()
-    """Of the algorithm, as name=value: learning_rate=3e-4 net_arch=256,256 n_steps=64."""
+    """Of the algorithm, as name=value: learning_rate=3e-4 net_arch=256,256 n_steps=64; of cma: popsize=64 rollouts=16
+    sigma=0.1 features=mixed hidden=0 bias=True evaluate_every=25 evaluate_episodes=1024 precision=fp32."""
     temperature: float | None = None
     """Of a dream; 1 is as learned."""
     horizon: int | None = None
@@ -47,6 +49,10 @@ class TrainAgent:
     """Steps between saves."""
     threads: int | None = None
     """CPU threads of torch (default: 1 for small networks, which is faster; else torch's choice)."""
+    workers: int = 1
+    """Processes that play for cma in a real environment."""
+    ray: str | None = None
+    """Address of a Ray cluster (or auto) whose machines play for cma instead, with so many --workers."""
     device: str = "auto"
     """Of worlds and of networks for images; small networks compute on the CPU."""
 
@@ -58,6 +64,9 @@ class TrainAgent:
 
         dream = {"temperature": self.temperature, "horizon": self.horizon}
         kwargs = parse_kwargs(self.env_kwargs) | {name: value for name, value in dream.items() if value is not None}
+        if self.algo.lower() == "cma":
+            self.evolve(kwargs, parse(self.hyperparameters))
+            return
         agent = train_agent(
             self.inside,
             self.algo,
@@ -80,5 +89,32 @@ class TrainAgent:
         print(
             f"{self.out}: {self.algo} in {agent.seat}, {about['steps']:,} steps in {seconds:,.0f} s "
             f"({about['steps'] / seconds:,.0f} steps/s, {about['threads']} threads){last}"
+        )
+        print(f"next: worldsim evaluate {self.out}")
+
+    def evolve(self, kwargs: dict[str, Any], hyperparameters: dict[str, Any]) -> None:
+        """CMA-ES."""
+        from worldsim.agents.cma import train_cma
+
+        agent = train_cma(
+            self.inside,
+            self.steps,
+            self.seed,
+            self.out,
+            self.observation,
+            self.through,
+            kwargs,
+            hyperparameters,
+            self.workers,
+            self.ray,
+            self.threads,
+            progress=True,
+        )
+        about, seconds = agent.about, max(agent.about["seconds"], 1e-9)
+        best = max(about["scores"], key=lambda score: score["mean"])
+        print(
+            f"{self.out}: cma in {agent.seat}, {about['parameters']:,} parameters, {about['generations']} generations, "
+            f"{about['steps']:,} steps in {seconds:,.0f} s; best mean controller {best['mean']:.2f} "
+            f"(sd {best['sd']:.2f}, {best['n']:,} episodes)"
         )
         print(f"next: worldsim evaluate {self.out}")

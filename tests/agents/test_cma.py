@@ -1,0 +1,176 @@
+"""Evolution of linear controllers: in a dream as one batch, in reality, killed and gone on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from tests.agents.points import point_world
+from tests.worlds import spatial_folder
+from worldsim.agents import cma as module
+from worldsim.agents.agent import load_agent
+from worldsim.agents.cma import CMASettings, train_cma
+from worldsim.agents.evaluation import evaluate
+from worldsim.agents.linear import LinearController
+from worldsim.agents.population import DreamPopulation
+from worldsim.agents.search import Search
+from worldsim.agents.seat import Seat
+from worldsim.dream import Dream
+from worldsim.errors import BadInput, Stopped
+
+pytest.importorskip("cma")
+
+SMALL = {"popsize": 4, "rollouts": 2, "evaluate_episodes": 4, "evaluate_every": 2}
+
+
+def a_controller() -> LinearController:
+    model = point_world().model
+    return LinearController(model.observation_space, model.action_space)
+
+
+def lone(controller: LinearController, parameters: np.ndarray, seed: int, temperature: float) -> tuple[float, int]:
+    """One episode in a dream of its own."""
+    kind = LinearController(controller.observation_space, controller.action_space, None, parameters)
+    dream = Dream(point_world(), 1, temperature)
+    dream.reset(torch.arange(1), torch.tensor([seed]))
+    total, steps = 0.0, 0
+    while steps < 20:
+        step = dream.step(torch.from_numpy(np.asarray(kind.predict(dream.observe().numpy())[0])))
+        total, steps = total + float(step.reward), steps + 1
+        if step.terminated:
+            break
+    return total, steps
+
+
+def test_the_population_plays_as_each_of_its_rows_alone() -> None:
+    rng = np.random.default_rng(0)
+    controller = a_controller()
+    parameters, seeds = rng.normal(size=(5, controller.size)), rng.integers(0, 1000, (5, 3))
+    world = point_world()
+    world.model.config.__dict__["keep"] = 0.99  # some leave the plane, so that the batch gets smaller
+    try:
+        played = DreamPopulation(world, controller, 20, temperature=4.0).play(parameters, seeds)
+        expected = [[lone(controller, p, int(s), 4.0) for s in row] for p, row in zip(parameters, seeds, strict=True)]
+    finally:
+        world.model.config.__dict__["keep"] = 0.5
+    assert len(set(played.lengths.ravel().tolist())) > 1
+    assert played.lengths.tolist() == [[steps for _, steps in row] for row in expected]
+    assert played.returns == pytest.approx(np.array([[total for total, _ in row] for row in expected]), rel=1e-4)
+
+
+def test_it_learns_in_a_dream(tmp_path: Path) -> None:
+    """The point goes to x = 0.5 / (1 - 0.5) * 0.25 if it is always pushed down, 20 steps long."""
+    seat = Seat(None, {}, "points", "features")
+    search = Search(tmp_path, seat_with_world(seat), CMASettings(popsize=12, rollouts=2), a_controller(), 0)
+    population = DreamPopulation(point_world(), a_controller(), 20)
+    for _ in range(8):
+        search.advance(population)
+    search.score(population, 32)
+    best = [lone(a_controller(), np.array([0] * 10 + [0, 0, 0, 0, 9.0]), s, 1.0)[0] for s in range(32)]
+    assert search.scores[0]["mean"] > 0.9 * np.mean(best) > 5
+
+
+def seat_with_world(seat: Seat) -> Any:
+    class Named:
+        def resolved(self) -> Seat:
+            return seat
+
+    return Named()
+
+
+def test_killed_it_goes_on_along_the_same_curve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(out: Path, steps: int) -> Any:
+        kwargs = {"horizon": 6}
+        return train_cma(spatial_folder(), steps, 3, out, env_kwargs=kwargs, hyperparameters=SMALL)
+
+    whole = run(tmp_path / "whole", 150)
+    monkeypatch.setattr(module, "_SAVE_SECONDS", 0.0)
+    advance = Search.advance
+
+    def killed(self: Search, players: Any) -> None:
+        if self.generation == 2:
+            raise MemoryError  # as good as a kill: nothing is saved any more
+        advance(self, players)
+
+    monkeypatch.setattr(Search, "advance", killed)
+    with pytest.raises(MemoryError):
+        run(tmp_path / "parts", 150)
+    with (tmp_path / "parts" / "train.jsonl").open("a") as file:
+        file.write('{"generation": 9, "step": 1}\n{"gener')
+    monkeypatch.setattr(Search, "advance", advance)
+    parts = run(tmp_path / "parts", 150)
+    assert np.array_equal(parts.model.parameters, whole.model.parameters)
+    assert parts.about["scores"] == whole.about["scores"]
+
+    def curve(name: str) -> list[dict[str, float]]:
+        lines = [json.loads(line) for line in (tmp_path / name / "train.jsonl").read_text().splitlines()]
+        return [{k: v for k, v in line.items() if "second" not in k} for line in lines]
+
+    assert curve("parts") == curve("whole")
+    assert run(tmp_path / "parts", 150).about["seconds"] == parts.about["seconds"]  # done: nothing is played
+    loaded = load_agent(tmp_path / "whole")
+    assert evaluate(loaded, episodes=4).n == 4  # in reality, through the world
+    assert evaluate(loaded, loaded.seat, episodes=4).lengths.max() <= 6
+    with pytest.raises(BadInput, match="a search with popsize 4, not 6"):
+        train_cma(
+            spatial_folder(),
+            9,
+            3,
+            tmp_path / "whole",
+            env_kwargs={"horizon": 6},
+            hyperparameters={**SMALL, "popsize": 6},
+        )
+    (tmp_path / "whole" / "search.pkl").write_bytes(b"x")
+    with pytest.raises(BadInput, match=r"search\.pkl is damaged"):
+        run(tmp_path / "whole", 150)
+
+
+def test_it_learns_in_reality(tmp_path: Path) -> None:
+    agent = train_cma(
+        "CartPole-v1",
+        20_000,
+        1,
+        tmp_path,
+        env_kwargs={"max_episode_steps": 100},
+        hyperparameters={"popsize": 8, "rollouts": 2, "sigma": 0.5, "evaluate_episodes": 10, "evaluate_every": 5},
+    )
+    assert max(score["mean"] for score in agent.about["scores"]) > 90
+    assert agent.about["parameters"] == 10
+    assert evaluate(tmp_path, episodes=5).mean > 80
+
+
+def test_ctrl_c_saves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    advance = Search.advance
+
+    def interrupted(self: Search, players: Any) -> None:
+        if self.generation == 1:
+            raise KeyboardInterrupt
+        advance(self, players)
+
+    monkeypatch.setattr(Search, "advance", interrupted)
+    with pytest.raises(Stopped, match="generation 1"):
+        train_cma("CartPole-v1", 10_000, 0, tmp_path, hyperparameters=SMALL)
+    assert load_agent(tmp_path).about["generations"] == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"hyperparameters": {"population": 3}}, "no hyperparameter 'population'; it has popsize"),
+        ({"hyperparameters": {"popsize": 2}}, "popsize >= 4"),
+        ({"workers": 2}, "for real environments"),
+        ({"ray": "auto"}, "for real environments"),
+        ({"observation": "pixels"}, "sees a world's features"),
+        ({"inside": "Pendulum-v1", "hyperparameters": {"features": "plain"}}, "use features=mixed"),
+        ({"inside": "WorldSim/PacMan-v0"}, "sees a vector"),
+        ({"steps": 0}, "at least 1"),
+    ],
+)
+def test_what_cannot_be_searched(changes: dict[str, Any], words: str, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=words):
+        train_cma(**{"inside": spatial_folder(), "out": tmp_path, "steps": 10, **changes})
