@@ -12,6 +12,7 @@ from torch import Tensor
 from tests.gamegan.sizes import GRID
 from worldsim.gamegan.grid.canvas import Canvas
 from worldsim.gamegan.grid.choices import Choices
+from worldsim.gamegan.grid.movers import Movers
 from worldsim.gamegan.grid.shift import Shift, shift
 from worldsim.gamegan.grid.simulator import GridSimulator
 
@@ -76,7 +77,7 @@ def test_the_prior_is_a_distribution_over_all_cells() -> None:
     """Its chain rule sums to 1 over every choice of 2 x 2 cells, and draws follow it."""
     prior = choices(2)
     v = torch.randn(1, 4, 2, 2)
-    local = prior.prior_local(v)
+    local = prior.local(v)
     every = torch.tensor(list(itertools.product(range(2), repeat=4)))
     one_hot = torch.nn.functional.one_hot(every, 2).float().view(16, 2, 2, 2).permute(0, 3, 1, 2)
     logs = prior.prior(local.expand(16, -1, -1, -1), one_hot).log_softmax(1)
@@ -97,7 +98,7 @@ def test_a_draw_is_one_hot_and_has_the_gradient_of_its_probabilities() -> None:
     assert set(chosen.weights.detach().round(decimals=5).unique().tolist()) == {0.0, 1.0}
     assert torch.allclose(chosen.weights.sum(1), torch.ones(5, 2, 2))
     (chosen.weights * torch.randn(5, 3, 2, 2)).sum().backward()
-    assert float(made.posterior[2].weight.grad.abs().sum()) > 0
+    assert float(made.posterior_out.weight.grad.abs().sum()) > 0
 
 
 def test_the_posterior_pays_for_what_the_prior_did_not_expect() -> None:
@@ -105,13 +106,13 @@ def test_the_posterior_pays_for_what_the_prior_did_not_expect() -> None:
     v, after, noise = torch.randn(5, 4, 2, 2), torch.randn(5, 4, 2, 2), torch.randn(5, 4)
     assert (made.from_frame(v, after, noise).nats >= 0).all()
     with torch.no_grad():
-        for layer in (made.posterior[2], made.prior_out):
+        for layer in (made.posterior_out, made.prior_out):
             layer.weight.zero_()
             layer.bias.copy_(torch.tensor([0.5, 0.0, -1.0]))
     # One per cent of the posterior is uniform: a little above 0.
     assert float(made.from_frame(v, after, noise).nats.max().detach()) < 2e-3
     with torch.no_grad():
-        made.posterior[2].bias.copy_(torch.tensor([-50.0, -50.0, 50.0]))
+        made.posterior_out.bias.copy_(torch.tensor([-50.0, -50.0, 50.0]))
     q = torch.tensor([0.01 / 3, 0.01 / 3, 0.99 + 0.01 / 3])
     p = torch.tensor([0.5, 0.0, -1.0]).log_softmax(0)
     expected = 4 * (q * (q.log() - p)).sum()
@@ -130,20 +131,56 @@ def simulator(**changes: object) -> GridSimulator:
     return GridSimulator(replace(GRID, **changes), 3, 5).eval()  # type: ignore[arg-type]
 
 
-def test_old_and_new_cell_see_one_choice_and_no_cell_further_off_does() -> None:
-    """A choice in cell (1, 2) changes the picture there and in the cells around it, and nowhere else."""
-    model = simulator(memory=0)
-    v = torch.randn(1, GRID.gated, 4, 5)
-    z = torch.zeros(1, GRID.options, 4, 5)
-    other = z.clone()
-    z[:, 0], other[:, 0] = 1, 1
-    other[0, :, 1, 2] = torch.tensor([0.0, 1, 0, 0])
+def carriers() -> Movers:
+    """Alternative k goes way k, for certain; contents are what they are given, if positive."""
+    made = Movers(2, 2, 9)
     with torch.no_grad():
-        one, two = (model.cell(torch.relu(v + model.choice(x))) for x in (z, other))
-    touched = (one != two).any(1)[0]
-    expected = torch.zeros(4, 5, dtype=torch.bool)
-    expected[0:3, 1:4] = True
-    assert torch.equal(touched, expected)
+        made.content.weight.copy_(torch.eye(2)[:, :, None, None])
+        made.content.bias.zero_()
+        made.turn.weight.fill_(1)
+        made.ways.copy_(100 * torch.eye(9))
+    return made
+
+
+def way(number: int, rows: int = 4, cols: int = 5) -> Tensor:
+    """The same choice everywhere."""
+    return torch.eye(9)[number].view(1, 9, 1, 1).expand(1, -1, rows, cols)
+
+
+def test_movers_arrive_once_where_the_choice_says() -> None:
+    x = torch.zeros(1, 2, 4, 5)
+    x[0, :, 2, 3] = torch.tensor([1.0, 3.0])
+    for number in range(9):
+        row, col = 2 + number // 3 - 1, 3 + number % 3 - 1
+        arrived = carriers()(x, way(number))
+        assert arrived[0, :, row, col].tolist() == pytest.approx([1, 3])
+        assert float(arrived.sum().detach()) == pytest.approx(4)
+    corner = torch.zeros(1, 2, 4, 5)
+    corner[0, :, 0, 0] = 1
+    assert float(carriers()(corner, way(0)).sum().detach()) == pytest.approx(0)  # it left the picture
+
+
+def test_where_nothing_is_nothing_arises() -> None:
+    torch.manual_seed(0)
+    made = Movers(2, 3, 9)
+    with torch.no_grad():
+        made.content.bias.fill_(-0.1)
+    assert not made(torch.zeros(1, 2, 4, 5), torch.eye(9)[torch.randint(0, 9, (1, 4, 5))].permute(0, 3, 1, 2)).any()
+
+
+def test_only_in_the_outermost_cells_a_choice_draws_something() -> None:
+    """Where the movers carry nothing, choices further inside leave the picture as it is."""
+    model = simulator(memory=0)
+    with torch.no_grad():
+        model.movers.content.bias.fill_(-1e3)
+    seen = torch.randn(40, GRID.seen, 4, 5)[:1].expand(40, -1, -1, -1)
+    noise = torch.randn(40, model.noise_size, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        step = model.step(model.begin(seen, seen), seen, torch.eye(5)[[1] * 40], noise)
+    differs = ((step.image - step.image[:1]).abs() > 1e-4).any(0).any(0)
+    assert not differs[8:24, 8:32].any()
+    assert differs[:8].any()
+    assert differs[24:].any()
 
 
 def test_nothing_comes_to_the_static_layer_from_another_cell() -> None:

@@ -26,7 +26,7 @@ class Settings:
     """The critics; None trains by reconstruction alone."""
     weights: LossWeights = field(
         default_factory=lambda: LossWeights(
-            single=0.5, action=0.5, temporal=0.5, reconstruction=0.2, feature=0.0, mask=0.0002, penalty_temporal=0.0
+            single=0.5, action=0.5, temporal=0.5, reconstruction=0.2, feature=0.0, mask=0.002, penalty_temporal=0.0
         )
     )
     """Of the losses."""
@@ -34,7 +34,7 @@ class Settings:
     """T, steps of a stretch."""
     batch: int = 20
     """Stretches in an update."""
-    steps: int = 3000
+    steps: int = 2400
     """Updates."""
     warm: int = 4
     """Steps that see real frames at first."""

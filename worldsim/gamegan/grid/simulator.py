@@ -115,7 +115,7 @@ class GridSimulator(nn.Module):
     def encode(self, image: Tensor) -> Tensor:
         """s: (B, C, H, W) -> (B, E, R, C)."""
         out: Tensor = self.encoder(image)
-        return out.float()
+        return out.float().contiguous()  # always of one layout: another one would be summed up in another order
 
     def begin(self, seen: Tensor, noise: Tensor) -> State:
         """Nothing is remembered."""

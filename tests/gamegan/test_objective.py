@@ -1,0 +1,259 @@
+"""What the objective trains, when, and on what."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from tests.gamegan.sizes import GRID, settings, world
+from worldsim.data.windows import Batch
+from worldsim.errors import BadInput
+from worldsim.gamegan.judges.judges import JudgeConfig
+from worldsim.gamegan.objective import GameGANObjective
+from worldsim.gamegan.presets import PRESETS, Settings
+from worldsim.gamegan.rollout import roll_out
+from worldsim.training import FitConfig, fit
+from worldsim.vae.colour import colour_weights
+
+
+def a_batch(rows: int = 2, steps: int = 4, side: tuple[int, int] = (32, 40), seed: int = 0, ended: int = 0) -> Batch:
+    generator = torch.Generator().manual_seed(seed)
+    frames = torch.randint(0, 256, (rows, steps + 1, *side, 3), dtype=torch.uint8, generator=generator)
+    mask = torch.ones(rows, steps, dtype=torch.bool)
+    mask[:ended, 2:] = False
+    actions = torch.randint(0, 5, (rows, steps), generator=generator)
+    return Batch(frames, actions, torch.zeros(rows, steps), torch.zeros(rows, steps, dtype=torch.bool), mask)
+
+
+def objective(preset: str = "small", **changes: object) -> GameGANObjective:
+    chosen = settings(preset, **changes)
+    model = world(chosen.simulator, grid=chosen.grid, flat=chosen.flat)
+    torch.manual_seed(1)
+    return GameGANObjective(model, chosen)
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def advance(made: GameGANObjective, share: float) -> GameGANObjective:
+    made.step.fill_(round(share * made.settings.steps))
+    return made
+
+
+def moved(module: nn.Module) -> set[str]:
+    """Names of the parts that collected a gradient."""
+    got = {name for name, p in module.named_parameters() if p.grad is not None and float(p.grad.abs().sum()) > 0}
+    return {name.split(".")[0] for name in got}
+
+
+def test_turns_hold_every_parameter_once() -> None:
+    for preset in ("small", "paper-64", "paper-64-m", "action-lstm"):
+        made = objective(preset, judges=None) if preset.startswith("paper") else objective(preset)
+        groups = {name: list(group) for name, group in made.turns().items()}
+        everything = [id(p) for group in groups.values() for p in group]
+        assert sorted(everything) == sorted(id(p) for p in made.parameters())
+        expected = {
+            "small": ["critic", "generator"],
+            "paper-64": ["graphic", "temporal"],
+            "paper-64-m": ["generator"],
+            "action-lstm": ["generator"],
+        }
+        assert list(groups) == expected[preset]
+
+
+def test_a_perfect_picture_costs_nothing_and_a_wrong_one_its_squared_error() -> None:
+    made, batch = objective(colours=False), a_batch()
+    real = batch.frames[:, 1:].permute(0, 1, 4, 2, 3) / 255
+
+    class Copying(nn.Module):
+        """Stands in for the renderer: the real frames, a little too bright."""
+
+        def __init__(self, off: float) -> None:
+            super().__init__()
+            self.t, self.off = 0, off
+
+        def forward(self, static: Tensor, dynamic: Tensor) -> tuple[Tensor, None]:
+            self.t += 1
+            return real[:, self.t - 1] + self.off, None
+
+    for off in (0.0, 0.1):
+        made.simulator.renderer = Copying(off)  # type: ignore[assignment]
+        logs = made.loss(batch, seeded(), "generator")[1]
+        assert float(logs["reconstruction"]) == pytest.approx(0.2 * 3 * 32 * 40 * off**2, abs=1e-3)
+
+
+def test_critics_wait_for_their_share_of_the_run_and_then_are_heard_a_little_later() -> None:
+    made, batch = objective(steps=100, judged_from=0.6, alone=5), a_batch(4, 4)
+    heard = {}
+    for step in (59, 60, 64, 65):
+        made.step.fill_(step)
+        critic = made.loss(batch, seeded(), "critic")
+        logs = made.loss(batch, seeded(), "generator")[1]
+        heard[step] = (float(critic[0].detach()) > 0, any(name.startswith("judged") for name in logs))
+    assert heard == {59: (False, False), 60: (True, False), 64: (True, False), 65: (True, True)}
+    assert int(made.step) == 66  # counted once an update, in the generator's turn
+
+
+def test_rows_of_the_prior_have_no_picture_to_equal() -> None:
+    made = advance(objective(steps=100, alone=0, own_share=0.5), 0.9)
+    batch = a_batch(4, 4)
+    other = Batch(*(value.clone() for value in batch))
+    other.frames[2:, 1:] = 255 - other.frames[2:, 1:]
+    one, two = (made.eval().loss(b, seeded(), "generator")[1] for b in (batch, other))
+    for name in ("reconstruction", "choices"):
+        torch.testing.assert_close(one[name], two[name])
+    other.frames[:2, 1:] = 255 - other.frames[:2, 1:]
+    advance(made, 0.9)
+    assert not torch.allclose(one["reconstruction"], made.loss(other, seeded(), "generator")[1]["reconstruction"])
+
+
+def test_at_first_there_are_no_choices() -> None:
+    made, batch = objective(mute_until=0.5), a_batch()
+    assert "choices" not in made.loss(batch, seeded(), "generator")[1]
+    logs = advance(made, 0.5).loss(batch, seeded(), "generator")[1]
+    assert float(logs["choices"]) > 0
+
+
+def test_what_lies_past_the_end_counts_nowhere() -> None:
+    batch = a_batch(4, 4, ended=2)
+    other = Batch(*(value.clone() for value in batch))
+    other.frames[:, 1:][~batch.mask] = 7
+    other.actions[~batch.mask] = 4
+    other.rewards[~batch.mask] = 2
+    for turn in ("critic", "generator"):
+        logs = []
+        for b in (batch, other):
+            # Feature maps of real frames past the end feed the posterior of steps that do not count either.
+            made = advance(objective(steps=100, alone=0, warm=1), 0.9).eval()
+            logs.append(made.loss(b, seeded(), turn)[1])
+        for name, value in logs[0].items():
+            torch.testing.assert_close(value, logs[1][name], msg=f"{turn} {name}")
+
+
+def test_the_cycle_loss_moves_all_but_the_renderer() -> None:
+    weights = replace(PRESETS["paper-64"].weights, penalty_temporal=0, reconstruction=0, feature=0, outcome=0)
+    made = objective("paper-64", judges=None, weights=weights)
+    batch = a_batch(2, 3, (64, 64))
+    for group in made.turns().values():
+        for parameter in group:
+            parameter.requires_grad_(False)
+    for parameter in made.turns()["temporal"]:
+        parameter.requires_grad_(True)
+    loss, logs = made.loss(batch, seeded(), "temporal")
+    assert float(logs["cycle"]) > 0
+    assert float(loss.detach()) == pytest.approx(float(logs["cycle"]))
+    loss.backward()
+    assert moved(made.simulator) == {"dynamics", "memory", "encoder"}
+    assert "cycle" not in made.loss(batch, seeded(), "graphic")[1]
+
+
+def test_real_frames_feed_the_first_steps_and_own_ones_the_others() -> None:
+    made = objective()
+    simulator = made.simulator.eval()
+    batch = a_batch()
+    real = batch.frames.permute(0, 1, 4, 2, 3) / 255
+    actions = torch.eye(5)[batch.actions]
+    noise = torch.zeros(2, 4, simulator.noise_size)
+    later = real.clone()
+    later[:, 2:] = 0
+    changed = []
+    for warm in (1, 2, 3):
+        one, two = (roll_out(simulator, x, actions, noise, warm, 0, "unit").images for x in (real, later))
+        changed.append([not torch.equal(one[:, t], two[:, t]) for t in range(4)])
+    assert changed == [[False] * 4, [False] * 4, [False, False, True, True]]
+    blurred = roll_out(simulator, real, actions, noise, 1, 0, "unit", 0.5 * torch.randn(2, 4, 3, 32, 40)).images
+    clean = roll_out(simulator, real, actions, noise, 1, 0, "unit").images
+    assert torch.equal(blurred[:, 0], clean[:, 0])
+    assert not torch.allclose(blurred[:, 1], clean[:, 1])
+
+
+def test_no_gradient_flows_through_a_picture_that_is_fed_back() -> None:
+    made = objective()
+    batch = a_batch()
+    real = batch.frames.permute(0, 1, 4, 2, 3) / 255
+    rollout = roll_out(made.simulator, real, torch.eye(5)[batch.actions], None, 1, 0, "unit")
+    rollout.images[:, 0].retain_grad()
+    (rollout.carried[-1]["h"].sum() + rollout.images[:, -1].sum()).backward()
+    renderer = made.simulator.renderer.moving.paint.weight.grad
+    assert renderer is not None
+    again = objective()
+    rollout = roll_out(again.simulator, real, torch.eye(5)[batch.actions], None, 1, 0, "unit")
+    rollout.images[:, -1].sum().backward()
+    torch.testing.assert_close(again.simulator.renderer.moving.paint.weight.grad, renderer)
+
+
+@pytest.mark.parametrize("preset", ["small", "code-multi", "code-single", "action-lstm"])
+def test_every_preset_makes_updates(preset: str, tmp_path) -> None:
+    judges = JudgeConfig("simple") if preset.startswith("code") else PRESETS[preset].judges
+    length, side = (6, (64, 64)) if preset != "small" else (4, (32, 40))
+    kind = None if judges is None else JudgeConfig("grid") if preset != "code-multi" else judges
+    made = objective(preset, judges=kind, length=length, judged_from=0.0, alone=0, mute_until=0.0)
+    before = [p.detach().clone() for p in made.parameters()]
+    config = FitConfig(steps=1, device="cpu", learning_rate=1e-3, sample_every=1, checkpoint_every=1)
+    result = fit(made, lambda *_: a_batch(2, length, side), config, tmp_path)
+    assert all(torch.isfinite(torch.tensor(list(result.logs.values()))))
+    still = [n for (n, p), old in zip(made.named_parameters(), before, strict=True) if torch.equal(p, old)]
+    # At first every real and every generated picture is within the hinge: what is added to all logits has no slope.
+    assert not [name for name in still if name.startswith("judges") and not name.endswith("bias")], still
+    assert len(still) < 0.35 * len(before), still
+    assert (tmp_path / "samples").exists()
+
+
+def test_a_loss_that_is_not_a_number_stops_the_run_and_is_named(tmp_path) -> None:
+    made = objective(mute_until=0.0)
+
+    class Broken(nn.Module):
+        def forward(self, static: Tensor, dynamic: Tensor) -> tuple[Tensor, None]:
+            image = torch.full((len(static), 3, 32, 40), 0.5)
+            return image * (torch.nan if int(made.step) >= 3 else 1), None
+
+    made.simulator.renderer = Broken()  # type: ignore[assignment]
+    config = FitConfig(steps=9, device="cpu", checkpoint_every=1, sample_every=0)
+    with pytest.raises(BadInput, match=r"step 4 is not finite \(.*generator/reconstruction.*gamegan.pt keeps"):
+        fit(made, lambda *_: a_batch(), config, tmp_path, "gamegan")
+    kept = torch.load(tmp_path / "gamegan.pt")
+    assert kept["step"] == 3
+    assert all(torch.isfinite(value).all() for value in kept["objective"].values() if value.is_floating_point())
+
+
+def test_rare_colours_weigh_more() -> None:
+    batch = a_batch()
+    batch.frames[:] = 0
+    batch.frames[..., :2, :, :] = 200
+    made = objective()
+    weighted = GameGANObjective(world(), made.settings, colour_weights(batch.frames.flatten(0, 1)))
+    plain, heavy = (float(o.loss(batch, seeded(), "generator")[1]["reconstruction"]) for o in (made, weighted))
+    assert heavy > 1.5 * plain
+
+
+def test_the_samples_show_real_and_dreamed_stretches() -> None:
+    rows = objective().eval().samples(a_batch(4, 4))
+    assert list(rows)[:3] == ["real 0", "dream 0", "moving 0"]
+    assert len(rows) == 9
+    assert all(row.shape == (4, 32, 40, 3) and row.dtype == torch.uint8 for row in rows.values())
+
+
+def test_the_schedule_falls_to_the_opening_frame() -> None:
+    small = PRESETS["small"]
+    shares = (0.0, 0.29, 0.31, 0.4, 0.45, 0.5, 1.0)
+    assert [small.warm_steps(share) for share in shares] == [4, 4, 4, 2, 1, 1, 1]
+    assert [PRESETS["paper-84"].warm_steps(share) for share in (0, 1 / 6, 1 / 3, 1)] == [9, 5, 1, 1]
+    code = PRESETS["code-multi"]
+    assert [code.warm_steps(epoch / 60) for epoch in (0, 1, 30, 59)] == [16, 16, 8, 1]
+
+
+def test_code_and_paper_differ_where_the_facts_say_so() -> None:
+    paper, code = PRESETS["paper-64"], PRESETS["code-multi"]
+    assert (paper.weights.info, code.weights.info) == (1, 30)
+    assert (paper.weights.feature, code.weights.feature) == (0.05, 10)
+    assert (paper.flat.slots, code.flat.slots) == (39, 21)
+    assert (paper.flat.gate, code.flat.gate) == ("hidden", "difference")
+    for settings_ in (paper, code):
+        assert isinstance(settings_, Settings)
+        assert (settings_.weights.reconstruction, settings_.weights.cycle) == (0.05, 0.05)
+        assert (settings_.learning_rate, settings_.betas, settings_.length) == (1e-4, (0.0, 0.9), 31)
+    assert GRID.memory
