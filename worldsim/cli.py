@@ -127,15 +127,12 @@ def parse(name: str, args: Sequence[str]) -> Command | int:
     command: type[Command] = getattr(import_module(module), attribute)  # or a union of classes: subcommands
     import tyro
 
+    named = getattr(tyro.conf, "PositionalMetavarFromFieldName", None)  # newer than the oldest tyro that will do
+    config = (tyro.conf.HelptextFromCommentsOff, *([named] if named else []))
     complaint = io.StringIO()
     try:
         with contextlib.redirect_stderr(complaint):
-            return tyro.cli(
-                command,
-                prog=f"worldsim {name}",
-                args=list(args),
-                config=(tyro.conf.HelptextFromCommentsOff, tyro.conf.PositionalMetavarFromFieldName),
-            )
+            return tyro.cli(command, prog=f"worldsim {name}", args=list(args), config=config)
     except SystemExit as stop:
         status = stop.code if isinstance(stop.code, int) else 2
         if status != 0:
