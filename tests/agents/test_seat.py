@@ -122,9 +122,16 @@ def test_mistakes_are_one_line(arguments, message):
     assert "\n" not in str(caught.value)
 
 
-def test_a_dream_without_such_an_option():
-    with pytest.raises(BadInput, match="takes no such argument.*ghosts"):
-        find_seat(spatial_folder(), env_kwargs={"ghosts": 2}).open(1)
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ({"speed": 2}, "unknown argument 'speed' of a dream"),
+        ({"ghosts": 2}, "only graph worlds can change their board"),
+    ],
+)
+def test_a_dream_without_such_an_option(option, message):
+    with pytest.raises(BadInput, match=message):
+        find_seat(spatial_folder(), env_kwargs=option).open(1)
 
 
 def test_an_id_may_name_the_module_that_registers_it() -> None:
