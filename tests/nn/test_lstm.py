@@ -129,3 +129,19 @@ def test_a_fused_optimizer_is_noticed() -> None:
         with torch.no_grad():
             assert torch.equal(module[0](), 2 * module[0].weight)
         module.train()
+
+
+def test_a_memory_that_is_emptied_on_the_way() -> None:
+    """A sequence with resets is the sequences between them; the first goes on from the memory that was given."""
+    lstm = LSTM(6, 10)
+    x, h, c = torch.randn(2, 9, 6), torch.randn(2, 10), torch.randn(2, 10)
+    first = torch.zeros(2, 9)
+    first[0, 4] = first[0, 5] = first[1, 0] = 1
+    out, (last_h, last_c) = lstm.through(x, first, (h, c))
+    plain, _ = lstm(x[:1, :4], (h[:1], c[:1]))
+    torch.testing.assert_close(out[:1, :4], plain)
+    torch.testing.assert_close(out[:1, 4:5], lstm(x[:1, 4:5])[0])
+    tail, (tail_h, tail_c) = lstm(x[:1, 5:])
+    torch.testing.assert_close(out[:1, 5:], tail)
+    torch.testing.assert_close(torch.stack([last_h[0], last_c[0]]), torch.stack([tail_h[0], tail_c[0]]))
+    torch.testing.assert_close(out[1:], lstm(x[1:])[0])

@@ -111,3 +111,28 @@ def test_v_is_no_part_of_it() -> None:
     assert trained == {id(p) for part in (world.memory, world.outcome) if part is not None for p in part.parameters()}
     rows = objective.eval().samples(moves())
     assert rows["real"].shape == rows["predicted"].shape == (8, 64, 64, 3)
+
+
+def test_the_memory_is_carried_from_batch_to_batch() -> None:
+    """Two windows in turn cost what the whole costs; where nothing is carried, the second begins empty."""
+    world = a_world(outcomes=0, done=True)
+    whole = moves()._replace(mask=torch.ones(6, 8, dtype=torch.bool), logvar=torch.full((6, 9, 3), -60.0))
+    whole.first[2, 5] = 1
+    parts = [
+        LatentBatch(
+            *(part[:, begin : begin + 5] for part in whole[:2]),
+            *(part[:, begin : begin + 4] for part in whole[2:7]),
+            carried=torch.full((6,), float(begin > 0)),
+        )
+        for begin in (0, 4)
+    ]
+    expected = MemoryObjective(world, rows=6).loss(whole._replace(carried=torch.zeros(6)), seeded(), "model")[0]
+    objective = MemoryObjective(world, rows=6).train()
+    losses = [objective.loss(part, seeded(), "model")[0] for part in parts]
+    torch.testing.assert_close((losses[0] + losses[1]) / 2, expected)
+    forgot = objective.loss(parts[1]._replace(carried=torch.zeros(6)), seeded(), "model")[0]
+    assert not torch.isclose(forgot, losses[1])
+    kept = objective.state_dict()
+    assert kept["carried_h"].abs().sum() > 0
+    objective.eval().loss(parts[0], seeded(), "model")
+    assert torch.equal(objective.carried_h, kept["carried_h"])  # looking on changes nothing

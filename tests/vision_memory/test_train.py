@@ -38,7 +38,7 @@ def tiny(folder: Path, **changes: object) -> TrainVisionMemory:
 
 @pytest.mark.parametrize(
     ("actions", "changes"),
-    [("box", {"preset": "repaired"}), ("discrete", {"precision": "32-true"}), ("box", {"preset": "published-doom"})],
+    [("box", {"preset": "repaired"}), ("discrete", {"precision": "32-true"}), ("box", {"preset": "takecover-paper"})],
 )
 def test_a_recording_becomes_a_world(actions: str, changes: dict[str, object], tmp_path: Path) -> None:
     recording = record_block(tmp_path / "recording", actions=actions)  # type: ignore[arg-type]
@@ -51,7 +51,7 @@ def test_a_recording_becomes_a_world(actions: str, changes: dict[str, object], t
     dream.reset(torch.arange(3), torch.arange(3))
     action = torch.from_numpy(np.stack([world.model.action_space.sample() for _ in range(3)]))
     rewards = torch.cat([dream.step(action).reward for _ in range(5)])
-    assert set(rewards.tolist()) <= ({1.0} if "doom" in str(changes) else {0.0, 1.0})
+    assert set(rewards.tolist()) <= ({1.0} if "takecover" in str(changes) else {0.0, 1.0})
     assert dream.render().shape == (3, 48, 40, 3)
 
 
@@ -88,7 +88,7 @@ def test_given_fields_change_the_preset() -> None:
 
 
 @pytest.mark.parametrize(
-    ("preset", "v", "m"), [("published-car", 4_348_547, 422_368), ("published-doom", 4_446_915, 0)]
+    ("preset", "v", "m"), [("carracing-paper", 4_348_547, 422_368), ("takecover-paper", 4_446_915, 0)]
 )
 def test_published_presets_are_the_published_worlds(preset: str, v: int, m: int, tmp_path: Path) -> None:
     settings = PRESETS[preset]

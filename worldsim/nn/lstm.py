@@ -6,6 +6,7 @@ import math
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from worldsim.nn.prepared import Prepared
@@ -61,6 +62,19 @@ class LSTM(Prepared):
         first = (state[0][None], state[1][None])
         out, h, c = torch.lstm(x, first, weights, True, 1, 0.0, self.training, False, True)
         return out, (h[0], c[0])
+
+    def through(self, x: Tensor, first: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """All steps of a sequence whose memory is emptied wherever ``first`` (B, T) is 1: h after each, last (h, c)."""
+        into, keep = F.linear(x, self.weight_ih, self.bias), 1 - first[..., None]  # (B, T, 4H), (B, T, 1)
+        h, c = state
+        every = []
+        for t in range(x.shape[1]):
+            gates = into[:, t] + F.linear(h * keep[:, t], self.weight_hh)
+            i, f, g, o = gates.float().chunk(4, 1)
+            c = f.sigmoid() * (c * keep[:, t]) + i.sigmoid() * g.tanh()
+            h = o.sigmoid() * c.tanh()
+            every.append(h)
+        return torch.stack(every, 1), (h, c)
 
     def step(self, x: Tensor, h: Tensor, c: Tensor, dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor]:
         """One step; ``dtype`` is that of the multiplication (float32 or bfloat16), h and c stay float32."""

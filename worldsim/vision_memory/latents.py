@@ -30,6 +30,7 @@ class LatentBatch(NamedTuple):
     terminated: Tensor  # (B, T) bool, true at the step that ended the episode
     first: Tensor  # (B, T) float32, 1 at an episode's first frame
     mask: Tensor  # (B, T) bool
+    carried: Tensor | None = None  # (B,) float32, 1 where the memory at the end of the last batch goes on
 
 
 @torch.inference_mode()

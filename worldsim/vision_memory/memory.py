@@ -76,6 +76,12 @@ class MDNRNN(Prepared):
         out, _ = self.lstm(self._input(z, action, first))
         return out
 
+    def through(
+        self, z: Tensor, action: Tensor, first: Tensor, state: tuple[Tensor, Tensor]
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """All steps from a memory (h, c), which is emptied where ``first`` is 1: h after each, and the last (h, c)."""
+        return self.lstm.through(self._input(z, action, first), first, state)
+
     def step(
         self,
         z: Tensor,

@@ -25,18 +25,28 @@ class MemoryObjective(nn.Module):
 
     Source: Ha & Schmidhuber 2018, arXiv:1803.10122, appendix A.2 and the released code (endings weigh 10).
 
-    Differs from the paper: every stretch begins with an empty memory, where the Doom code carries it on from batch to
-    batch; "done" means terminated, where the Doom code counts the 2,100-step limit as a death too and predicts the
-    next episode's first frame across the boundary; the outcome head is ours.
+    With ``rows`` the memory is carried on from batch to batch (see `LatentStream`), as in the published Doom code,
+    where the 2,100-step limit counts as a death and the last step's target is the next episode's first frame. Without,
+    every stretch begins with an empty memory, "done" means terminated, and the target is the episode's own last frame.
+
+    Differs from the paper: the outcome head is ours.
 
     Args:
         world: whose ``memory`` and ``outcome`` are trained.
         done_weight: how much an ending counts against a step without one (released Doom code: 10).
         outcome_weight: nats of the outcome against nats per dimension.
+        rows: of the batches whose memory is carried on; 0 carries nothing.
     """
 
-    def __init__(self, world: VisionMemoryWorld, done_weight: float = 10.0, outcome_weight: float = 1.0) -> None:
+    carried_h: Tensor
+    carried_c: Tensor
+
+    def __init__(
+        self, world: VisionMemoryWorld, done_weight: float = 10.0, outcome_weight: float = 1.0, rows: int = 0
+    ) -> None:
         super().__init__()
+        for name in ("carried_h", "carried_c"):  # buffers, so that a run that goes on has them
+            self.register_buffer(name, torch.zeros(rows, world.config.hidden))
         self.memory, self.outcome, self.action_space = world.memory, world.outcome, world.action_space
         self.done_weight, self.outcome_weight = done_weight, outcome_weight
         self._decode = world.vision.decode  # a method, so that V is no part of what is trained and saved here
@@ -45,7 +55,7 @@ class MemoryObjective(nn.Module):
         """One batch; logs nats per dimension and what the other heads cost."""
         normal = torch.randn(batch.mu.shape, generator=generator, device=batch.mu.device)
         z = Posterior(batch.mu.float(), batch.logvar.float()).sample(normal)
-        h = self.memory(z[:, :-1], encode_action(self.action_space, batch.actions), batch.first)
+        h = self._remembered(z[:, :-1], batch)
         after, h, ended = z[:, 1:][batch.mask], h[batch.mask], batch.terminated[batch.mask]
         prediction = self.memory.predict(h)
         loss = nll(prediction.mixture, after).mean()
@@ -59,6 +69,20 @@ class MemoryObjective(nn.Module):
             outcome = self.outcome.loss(features, batch.rewards[batch.mask], ended, torch.ones_like(ended))
             loss, logs["outcome_nats"] = loss + self.outcome_weight * outcome, outcome.detach()
         return loss, logs
+
+    def _remembered(self, z: Tensor, batch: LatentBatch) -> Tensor:
+        """M's memory after each step (B, T, H)."""
+        action = encode_action(self.action_space, batch.actions)
+        if batch.carried is None:
+            h: Tensor = self.memory(z, action, batch.first)
+            return h
+        goes_on = batch.carried[:, None]
+        h, (last_h, last_c) = self.memory.through(
+            z, action, batch.first, (self.carried_h * goes_on, self.carried_c * goes_on)
+        )
+        if self.training:
+            self.carried_h, self.carried_c = last_h.detach(), last_c.detach()
+        return h
 
     def samples(self, batch: LatentBatch) -> dict[str, Tensor]:
         """The first steps of one stretch as V keeps them, and the mean of what M expects one step ahead."""

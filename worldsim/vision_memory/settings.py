@@ -12,8 +12,8 @@ Schedule = Literal["constant", "cosine", "exponential"]
 class Settings:
     """One set; the defaults are the preset ``published``: the paper's networks and losses, in minutes on a CPU.
 
-    Nets: Ha & Schmidhuber 2018, arXiv:1803.10122. ``published-car`` and ``published-doom`` also take the schedules of
-    the released code, which were made for 10 and 3 million frames.
+    Nets: Ha & Schmidhuber 2018, arXiv:1803.10122. ``carracing-paper`` and ``takecover-paper`` also take the schedules
+    of the released code, which were made for 10 and 3 million frames.
     """
 
     latent: int = 64
@@ -50,6 +50,10 @@ class Settings:
     """Episodes, or stretches of them, in one (released code: 100)."""
     length: int = 100
     """Most steps of a stretch (released code: 999 in CarRacing, 499 in Doom)."""
+    carry: bool = False
+    """Whether M's memory is carried from one stretch to the next of one endless reel (released code: in Doom)."""
+    from_start: bool = False
+    """Whether dreams begin near an episode's first frame, however long episodes are (paper: they do)."""
     memory_learning_rate: float = 1e-3
     """Adam's for M (released code)."""
     memory_schedule: Schedule = "cosine"
@@ -67,7 +71,7 @@ class Settings:
 PRESETS = {
     "published": Settings(),
     "repaired": Settings(kl_tolerance=0.0, kl_weight=0.1, colour_weights=True),
-    "published-car": Settings(
+    "carracing-paper": Settings(
         latent=32,
         hidden=256,
         outcome=False,
@@ -79,7 +83,7 @@ PRESETS = {
         length=999,
         memory_schedule="constant",
     ),
-    "published-doom": Settings(
+    "takecover-paper": Settings(
         outcome=False,
         done=True,
         cell=True,
@@ -90,10 +94,39 @@ PRESETS = {
         memory_steps=24_400,
         memory_batch=100,
         length=499,
+        carry=True,
+        from_start=True,
         memory_schedule="exponential",
+    ),
+    "carracing-fast": Settings(
+        latent=32,
+        hidden=256,
+        vision_steps=12_000,
+        vision_batch=256,
+        vision_learning_rate=5e-4,
+        memory_steps=2_000,
+        memory_batch=256,
+        length=250,
+    ),
+    "takecover-fast": Settings(
+        outcome=False,
+        done=True,
+        cell=True,
+        reward=1.0,
+        vision_steps=12_000,
+        vision_batch=256,
+        vision_learning_rate=5e-4,
+        memory_steps=3_000,
+        memory_batch=256,
+        length=125,
+        carry=True,
+        from_start=True,
+        memory_learning_rate=2e-3,
     ),
     "fast": Settings(latent=32, hidden=256, vision_steps=300, memory_steps=600),
 }
 """``published``: the paper's design, for minutes on a CPU. ``repaired``: the same with V's loss changed so that small
-things of rare colours survive. ``published-car`` and ``published-doom``: sizes and schedules of the two experiments.
-``fast``: to see it run."""
+things of rare colours survive. ``carracing-paper`` and ``takecover-paper``: sizes, losses, batches and schedules of the
+two experiments (give ``--precision 32-true`` with them). ``carracing-fast`` and ``takecover-fast``: the same nets and
+losses with larger batches and fewer updates, the car with a head for reward and ending, so that C can learn in its
+dream. ``fast``: to see it run."""

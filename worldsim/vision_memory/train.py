@@ -26,6 +26,7 @@ from worldsim.vae.objective import ConvVAEObjective, Pictures
 from worldsim.vision_memory.latents import LatentEpisodes, encode
 from worldsim.vision_memory.objective import MemoryObjective
 from worldsim.vision_memory.settings import PRESETS, Settings
+from worldsim.vision_memory.stream import LatentStream
 from worldsim.vision_memory.world import VisionMemoryConfig, VisionMemoryWorld
 
 _NEIGHBOURS = 4  # frames of V's batch that come from one place: a chunk of the recording is unpacked for all of them
@@ -39,9 +40,12 @@ class TrainVisionMemory(TrainCommand):
     is the preset's.
     """
 
-    preset: Literal["published", "repaired", "published-car", "published-doom", "fast"] = "published"
+    preset: Literal[
+        "published", "repaired", "carracing-paper", "carracing-fast", "takecover-paper", "takecover-fast", "fast"
+    ] = "published"
     """published: the paper's nets and losses, in minutes on a CPU; repaired: V's loss changed so that small things of
-    rare colours survive; published-car, published-doom: sizes and schedules of the two experiments; fast: to try."""
+    rare colours survive; carracing-paper, takecover-paper: sizes and schedules of the two experiments (with
+    --precision 32-true); carracing-fast, takecover-fast: the same nets in hours; fast: to try."""
     latent: int | None = None
     """Size of V's latent vector."""
     hidden: int | None = None
@@ -64,6 +68,8 @@ class TrainVisionMemory(TrainCommand):
     """Episodes, or stretches of them, in one."""
     length: int | None = None
     """Most steps of a stretch."""
+    carry: bool | None = None
+    """Whether M's memory is carried from one stretch to the next."""
     memory_learning_rate: float | None = None
     """Adam's for M."""
 
@@ -83,7 +89,7 @@ class TrainVisionMemory(TrainCommand):
             "vision-memory",
             model,
             recording,
-            int(recording.lengths.max()) <= self.settings.length,
+            self.settings.from_start or int(recording.lengths.max()) <= self.settings.length,
             [seen, done],
             preset=self.preset,
             vision_steps=seen.steps,
@@ -142,8 +148,10 @@ class TrainVisionMemory(TrainCommand):
         """Train M on the recording as V sees it."""
         settings = self.settings
         latents = self.latents(model.vision, recording)
-        episodes = LatentEpisodes(latents, recording, settings.length, settings.memory_batch, self.seed)
-        objective = MemoryObjective(model, settings.done_weight, settings.outcome_weight)
+        cut = LatentStream if settings.carry else LatentEpisodes
+        episodes = cut(latents, recording, settings.length, settings.memory_batch, self.seed)
+        rows = settings.memory_batch if settings.carry else 0
+        objective = MemoryObjective(model, settings.done_weight, settings.outcome_weight, rows)
         config = self.fit_config(
             settings.memory_steps,
             learning_rate=settings.memory_learning_rate,
