@@ -49,14 +49,26 @@ def play(
     ghosts: int | None = None,
     pellets: int | None = None,
     seed: int = HELD_OUT,
+    pad: tuple[int, int] | None = None,
 ) -> Play:
-    """Real games from their first frame; every second one is played by the forager, the others at random."""
+    """Real games from their first frame; every second one is played by the forager, the others at random.
+
+    Args:
+        shape: (rows, cols) of the boards.
+        games: B.
+        steps: T, fewer if all games end before.
+        task: "arcade" or "flag".
+        ghosts: 0 to 4; None takes the task's own number.
+        pellets: 0 to 4; None takes the task's own number.
+        seed: of the boards, the player and the dice.
+        pad: (rows, cols) of the planes where they are larger than the board.
+    """
     rules_of: Task = make_task(task, shape, ghosts, pellets)
     state = with_ways_home(rules.begin(row_seeds(seed, games), np.zeros(games, dtype=np.int64), rules_of))
     rng = np.random.default_rng(seed)
     forages = np.arange(games) % 2 == 0
     sticky = rng.integers(1, 5, games)
-    done = Play([board_planes(state)], [], [], [], [], [state.ghosts.copy()])
+    done = Play([board_planes(state, pad)], [], [], [], [], [state.ghosts.copy()])
     for _ in range(steps):
         sticky = np.where(rng.random(games) < 0.7, sticky, rng.integers(0, 5, games))
         actions = np.where(forages, forager(done.planes[-1], rng), sticky)
@@ -64,7 +76,7 @@ def play(
         done.chances.append(ghost_chances(state, actions, rules_of))
         done.rewards.append(rules.advance(state, actions, rules_of))
         done.actions.append(actions)
-        done.planes.append(board_planes(state))
+        done.planes.append(board_planes(state, pad))
         done.ghosts.append(state.ghosts.copy())
         if not (state.outcome == Outcome.RUNNING).any():
             break

@@ -37,13 +37,13 @@ class TrainGraph:
     """Folder for the world, its logs and checkpoints."""
     name: str = ""
     """Name on the card; the folder's name if empty."""
-    steps: int = 8000
+    steps: int = 16_000
     """Updates."""
-    batch: int = 512
+    batch: int = 256
     """Steps of play in one update."""
     first_share: float = 0.1
     """Share of a batch drawn from first steps of episodes alone."""
-    learning_rate: float = 2e-3
+    learning_rate: float = 3e-3
     """Adam's, falling along a cosine to a hundredth."""
     openings: int = 64
     """Stretches of real play that the world keeps to begin dreams from."""

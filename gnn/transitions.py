@@ -38,6 +38,7 @@ class Transitions:
         first_share: share of a batch that is drawn from first steps of episodes alone; they are few, and unlike the
             others: ghosts face where no ghost that has moved would face.
         most_episodes: take only so many, of all recordings alike.
+        crop: (rows, cols) to keep of the frames, where boards are smaller than these; None keeps all.
     """
 
     def __init__(
@@ -47,11 +48,12 @@ class Transitions:
         seed: int = 0,
         first_share: float = 0.1,
         most_episodes: int | None = None,
+        crop: tuple[int, int] | None = None,
     ) -> None:
         shapes = {recording.frame_shape for recording in recordings}
         if len(shapes) != 1:
             raise BadInput(f"expected recordings with frames of one size, got {sorted(shapes)}; record with one pad")
-        self.shape = shapes.pop()
+        self.shape = shapes.pop() if crop is None else (*crop, shapes.pop()[2])
         self.batch_size, self.seed, self.first_share = batch_size, seed, first_share
         boards: dict[str, list[Tensor]] = {}
         frames: dict[str, list[Tensor]] = {}
@@ -61,7 +63,8 @@ class Transitions:
             share = len(recording) if most_episodes is None else (most_episodes + place) // len(recordings)
             for index in range(min(len(recording), share)):
                 episode = recording[index]
-                state = decode(torch.from_numpy(np.ascontiguousarray(episode.frames)))
+                kept = episode.frames[:, : self.shape[0], : self.shape[1]]
+                state = decode(torch.from_numpy(np.ascontiguousarray(kept)))
                 for name, value in state.items():
                     if name in _BOARD:
                         boards.setdefault(name, []).append(value[:1].clone())

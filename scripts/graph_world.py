@@ -4,9 +4,9 @@
     python scripts/graph_world.py measure           # see worldsim.gnn.measure
     python scripts/graph_world.py install           # copy the world into the package
 
-It learns from boards of 8 to 11 cells a side. Most episodes begin in the midst of a game (the environment's
-``anywhere``), so that short ones show every phase; a third is played at random, a third repeats its last action, a
-third forages around the ghosts. Every stage goes on where it was stopped.
+It learns from boards of 64 to 192 cells, two kinds of them long and narrow, so that far things are far. Most episodes
+begin in the midst of a game (the environment's ``anywhere``), so that short ones show every phase; a third is played
+at random, a third repeats its last action, a third forages around the ghosts. Every stage goes on where it was stopped.
 """
 
 from __future__ import annotations
@@ -25,10 +25,12 @@ from worldsim.gnn.boards import on_board
 from worldsim.gnn.forager import forager
 from worldsim.gnn.train import TrainGraph
 
-SHAPES = [(8, 8), (8, 11), (9, 9), (11, 10)]
-PAD = [11, 11]
+SHAPES = [(8, 8), (8, 11), (9, 9), (11, 10), (8, 24), (24, 8)]
+PAD = [24, 24]
 NAME = "pacman-graph"
-SUMMARY = "A graph world of Pac-Man: arcade and flag rules on boards of any size, learned from boards of 8 to 11 cells."
+SUMMARY = (
+    "A graph world of Pac-Man: arcade and flag rules on boards of any size, learned from boards of at most 192 cells."
+)
 
 
 class Part(NamedTuple):
@@ -47,7 +49,7 @@ class Args:
     """Any of them, in this order."""
     out: Path = Path("runs/graph")
     """Folder for everything."""
-    steps: int = 12_000
+    steps: int = 16_000
     """Updates."""
     share: float = 1.0
     """Of the episodes."""
@@ -64,14 +66,14 @@ def parts() -> list[Part]:
         base = {"observation": "board", "rows": rows, "cols": cols, "pad": PAD}
         at = f"{rows}x{cols}"
         found += [
-            Part(f"arcade-{at}", 60, base),
-            Part(f"arcade-anywhere-{at}", 300, {**base, "anywhere": True}),
-            Part(f"flag-{at}", 40, {**base, "task": "flag"}),
-            Part(f"flag-anywhere-{at}", 120, {**base, "task": "flag", "anywhere": True}),
+            Part(f"arcade-{at}", 150, base),
+            Part(f"arcade-anywhere-{at}", 750, {**base, "anywhere": True}),
+            Part(f"flag-{at}", 100, {**base, "task": "flag"}),
+            Part(f"flag-anywhere-{at}", 300, {**base, "task": "flag", "anywhere": True}),
         ]
         for ghosts, pellets in ((1, 4), (2, 2), (3, 0), (4, 0)):
             few = {**base, "ghosts": ghosts, "pellets": pellets, "anywhere": True}
-            found.append(Part(f"arcade-{ghosts}-{pellets}-{at}", 25, few))
+            found.append(Part(f"arcade-{ghosts}-{pellets}-{at}", 60, few))
     return found
 
 
@@ -92,7 +94,7 @@ def record_all(args: Args) -> list[Path]:
 def train(args: Args, folders: list[Path]) -> World:
     """The world, with openings on the standard board of 14 x 14 cells, which it never saw."""
     out = args.out / NAME
-    trainer = TrainGraph(tuple(folders), out, NAME, steps=args.steps, seed=args.seed, threads=args.threads)
+    trainer = TrainGraph(tuple(folders), out, NAME, args.steps, seed=args.seed, threads=args.threads)
     world = trainer.train()
     assert world is not None
     world.provenance |= {"summary": SUMMARY, "env_kwargs": {"observation": "board"}, "horizon": 500}
