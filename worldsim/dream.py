@@ -90,6 +90,10 @@ class Dream:
         self.state = imagined.state
         return imagined
 
+    def chance(self) -> Tensor:
+        """The noise of the coming step: (B, N)."""
+        return normals(self.key, self.age + _FIRST_STEP, self.model.noise_size)
+
     @torch.inference_mode()
     def observe(self) -> Tensor:
         """What the agents see: (B, *observation_space.shape)."""

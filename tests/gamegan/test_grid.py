@@ -132,12 +132,14 @@ def simulator(**changes: object) -> GridSimulator:
 
 
 def carriers() -> Movers:
-    """Alternative k goes way k, for certain; contents are what they are given, if positive."""
+    """Alternative k goes way k, for certain; contents are the hyperbolic tangents of what they are given."""
     made = Movers(2, 2, 9)
     with torch.no_grad():
         made.content.weight.copy_(torch.eye(2)[:, :, None, None])
         made.content.bias.zero_()
-        made.turn.weight.fill_(1)
+        made.turn.weight.zero_()
+        made.presence.weight.zero_()
+        made.presence.bias.fill_(50)
         made.ways.copy_(100 * torch.eye(9))
     return made
 
@@ -152,27 +154,36 @@ def test_movers_arrive_once_where_the_choice_says() -> None:
     x[0, :, 2, 3] = torch.tensor([1.0, 3.0])
     for number in range(9):
         row, col = 2 + number // 3 - 1, 3 + number % 3 - 1
-        arrived = carriers()(x, way(number))
-        assert arrived[0, :, row, col].tolist() == pytest.approx([1, 3])
-        assert float(arrived.sum().detach()) == pytest.approx(4)
+        arrived, presence = carriers()(x, way(number))
+        expected = x[0, :, 2, 3].tanh()
+        torch.testing.assert_close(arrived[0, :, row, col], expected)
+        torch.testing.assert_close(arrived.sum(), expected.sum())
+        assert presence.shape == (1, 1, 4, 5)
     corner = torch.zeros(1, 2, 4, 5)
     corner[0, :, 0, 0] = 1
-    assert float(carriers()(corner, way(0)).sum().detach()) == pytest.approx(0)  # it left the picture
+    assert float(carriers()(corner, way(0))[0].sum().detach()) == pytest.approx(0)  # it left the picture
 
 
 def test_where_nothing_is_nothing_arises() -> None:
+    """However strong content and turn are, a choice makes at most twice p of them."""
     torch.manual_seed(0)
     made = Movers(2, 3, 9)
     with torch.no_grad():
-        made.content.bias.fill_(-0.1)
-    assert not made(torch.zeros(1, 2, 4, 5), torch.eye(9)[torch.randint(0, 9, (1, 4, 5))].permute(0, 3, 1, 2)).any()
+        made.presence.weight.zero_()
+        made.presence.bias.fill_(-7)
+        made.content.weight.mul_(1e3)
+        made.turn.weight.mul_(1e3)
+    z = torch.eye(9)[torch.randint(0, 9, (1, 4, 5))].permute(0, 3, 1, 2)
+    arrived, presence = made(torch.randn(1, 2, 4, 5), z)
+    assert float(presence.max().detach()) < 1e-3
+    assert float(arrived.abs().sum((2, 3)).max().detach()) <= 2e-3 * 20
 
 
 def test_only_in_the_outermost_cells_a_choice_draws_something() -> None:
     """Where the movers carry nothing, choices further inside leave the picture as it is."""
     model = simulator(memory=0)
     with torch.no_grad():
-        model.movers.content.bias.fill_(-1e3)
+        model.movers.presence.bias.fill_(-1e3)
     seen = torch.randn(40, GRID.seen, 4, 5)[:1].expand(40, -1, -1, -1)
     noise = torch.randn(40, model.noise_size, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():

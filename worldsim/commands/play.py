@@ -69,6 +69,12 @@ class Play:
     """Write a picture of the window here at the end."""
     folder: Path = Path()
     """Where the keys G and S write."""
+    components: bool = False
+    """Of a GameGAN: show its static and dynamic component, mask and memory beside the picture."""
+    background: Path | None = None
+    """Of a GameGAN: an image, as large as its frames, behind the game."""
+    foreground: Path | None = None
+    """Of a GameGAN: an image, as large as its frames, in whose colours all that moves is drawn."""
 
     def run(self) -> None:
         """Play, then say what was written."""
@@ -100,6 +106,9 @@ class Play:
             gif=self.gif,
             screenshot=self.screenshot,
             folder=self.folder,
+            components=self.components,
+            background=self.background,
+            foreground=self.foreground,
             show=lambda keys: print(f"{self.env}\n{keys}"),
         )
         print(played)

@@ -129,6 +129,8 @@ class GameGANObjective(nn.Module):
         if weights.mask and rollout.layers:
             area = torch.stack([layer.masks[:, 1:].sum((1, 2, 3, 4)) for layer in rollout.layers], 1)
             losses["mask"] = weights.mask * (area[:paired] * kept).sum() / count
+        if weights.movers and rollout.moving:
+            losses["movers"] = weights.movers * (torch.stack(rollout.moving, 1)[:paired] * kept).sum() / count
         features = torch.cat([rollout.features[:, :-1], play.actions, rollout.features[:, 1:]], 2)[:paired]
         nats = self.outcome.loss(features, batch.rewards[:paired], batch.terminated[:paired], play.mask[:paired])
         losses["outcome"] = weights.outcome * nats

@@ -20,6 +20,7 @@ class Rollout(NamedTuple):
     features: Tensor  # (B, T + 1, F), what the outcome head reads before and after each step
     carried: list[State]  # T
     layers: list[Layers]  # T, or none
+    moving: list[Tensor]  # T of (B,), or none
 
 
 def roll_out(
@@ -52,6 +53,7 @@ def roll_out(
     seen = encoded[:, 0]
     carried = simulator.begin(seen, seen)
     images, nats, features, memories, layers = [], [], [simulator.features(carried, seen)], [], []
+    moving: list[Tensor] = []
     for t in range(steps):
         after = encoded[:given, t + 1] if given else None
         step = simulator.step(carried, seen, actions[:, t], None if noise is None else noise[:, t], None, after)
@@ -67,4 +69,6 @@ def roll_out(
         memories.append(carried)
         if step.layers is not None:
             layers.append(step.layers)
-    return Rollout(torch.stack(images, 1), torch.stack(nats, 1), torch.stack(features, 1), memories, layers)
+        if step.moving is not None:
+            moving.append(step.moving)
+    return Rollout(torch.stack(images, 1), torch.stack(nats, 1), torch.stack(features, 1), memories, layers, moving)

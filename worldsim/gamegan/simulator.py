@@ -23,6 +23,7 @@ class Step(NamedTuple):
     image: Tensor  # (B, C, H, W) signal, see worldsim.gamegan.signal
     nats: Tensor  # (P,) what the choices cost that a real next frame supplied
     layers: Layers | None  # if the renderer has several
+    moving: Tensor | None = None  # (B,) cells that hold something that moves, if the simulator tells
 
 
 class Simulator(Protocol):

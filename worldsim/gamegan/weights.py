@@ -43,6 +43,8 @@ class LossWeights:
     (release: 1)."""
     penalty_temporal: float = 10.0
     """The same of the temporal logits (paper and release: 10)."""
+    movers: float = 0.1
+    """Cells that hold something that moves (ours, see `worldsim.gamegan.grid.movers`)."""
     choices: float = 1.0
     """Nats that choices supplied by the real next frame cost (ours, see `worldsim.gamegan.grid.choices`)."""
     outcome: float = 2.0

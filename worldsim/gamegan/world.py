@@ -123,6 +123,22 @@ class GameGANWorld(nn.Module):
         """The components of the frame that `imagine` would draw, or None if the renderer has only one."""
         return self._step(state, action, noise, None).layers
 
+    def memory_map(self, state: State) -> Tensor | None:
+        """What is remembered where, in [0, 1]: (B, rows, cols), or None without a memory.
+
+        The published memory's attention; on a grid, how much the canvas holds, half as bright where it is out of view.
+        """
+        if "alpha" in state:
+            return state["alpha"] / state["alpha"].amax((1, 2), keepdim=True).clamp(min=1e-6)
+        if "canvas" not in state:
+            return None
+        held = state["canvas"].norm(dim=1)
+        held = held / held.amax((1, 2), keepdim=True).clamp(min=1e-6)
+        m = self.config.grid.margin
+        light = torch.full_like(held, 0.5)
+        light[:, m:-m, m:-m] = 1
+        return held * light
+
     def _look(self, frame: Tensor) -> Tensor:
         _, height, width = self.simulator.image_shape
         return self.simulator.encode(to_signal(frame, height, width, self.scale))

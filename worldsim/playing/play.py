@@ -64,6 +64,9 @@ def play(
     gif: Path | None = None,
     screenshot: Path | None = None,
     folder: Path = Path(),
+    components: bool = False,
+    background: Path | None = None,
+    foreground: Path | None = None,
     show: Callable[[str], None] | None = None,
     on_reset: Callable[[Beginning], None] | None = None,
     on_step: Callable[[Transition], None] | None = None,
@@ -91,6 +94,9 @@ def play(
         gif: write the last minute here at the end.
         screenshot: write the window here at the end.
         folder: where the keys for gif and screenshot write.
+        components: show what a GameGAN's picture is made of beside it.
+        background: an image that a GameGAN's static component shows where it is dark.
+        foreground: an image in whose colours a GameGAN's dynamic component is drawn.
         show: is given the table of keys before the game begins (print).
         on_reset: called at the beginning of every episode; a person may cut one short and begin another.
         on_step: called after every step; `worldsim.data.human` records with these two.
@@ -114,6 +120,10 @@ def play(
             name = str(env)
             env = open_environment(env, temperature, horizon, act, env_kwargs)
             opened.callback(env.close)
+        if components or background or foreground:
+            from worldsim.playing.components import ComponentView  # needs torch, which other games do without
+
+            env = ComponentView(env, components, background, foreground)
         if isinstance(act, SavedAgent):
             env, on_reset = act.look(env), _told_first(act, on_reset)
         player = Player(env, seed, opening, on_reset, on_step)

@@ -157,13 +157,14 @@ class GridSimulator(nn.Module):
         else:
             z, nats = self._choose(v, noise, temperature, after)
         arising = z * self.edge
-        u = F.relu(v + self.choice(arising) + self.arrived(self.movers(here, z)))
+        arrived, presence = self.movers(here, z)
+        u = F.relu(v + self.choice(arising) + self.arrived(arrived))
         i, f, o, y, d = self.cell(u).float().chunk(5, 1)
         c = (f + 1).sigmoid() * c + i.sigmoid() * y.tanh()
         h = o.sigmoid() * c.tanh()
         still = F.relu(self.still(torch.cat([static, arising], 1)))
         image, layers = self.renderer(still, torch.cat([h, F.relu(d)], 1))
-        return Step({"h": h, "c": c, **following}, image, nats, layers)
+        return Step({"h": h, "c": c, **following}, image, nats, layers, presence.sum((1, 2, 3)))
 
     def _choose(
         self, v: Tensor, noise: Tensor, temperature: Tensor | None, after: Tensor | None
