@@ -62,6 +62,33 @@ ENVS = {"flag": "WorldSim/PacManFlag-v0", "arcade": "WorldSim/PacMan-v0"}
 HORIZONS = {"flag": 60, "arcade": 500}  # steps after which a dream is cut off; flag games end by themselves at 40
 NAMES = {("flag", "spatial"): "pacman-spatial", ("flag", "vm"): "pacman-vm", ("arcade", "spatial"): "pacman-arcade"}
 
+ABOUT: dict[str, dict[str, str | list[str]]] = {
+    "pacman-spatial": {
+        "summary": "A dream of WorldSim/PacManFlag-v0: codes on a grid, moved by a transition that the action gates.",
+        "notes": [
+            "Agents: scripts/pacman_transfer.py. What is on screen: worldsim evaluate-world; docs/results.md has both.",
+            "One ghost in ten is lost or jumps from one step to the next; nothing off screen is remembered: a maze that"
+            " scrolled out of view is made up anew.",
+        ],
+    },
+    "pacman-vm": {
+        "summary": "A dream of WorldSim/PacManFlag-v0 by the published VAE + MDN-RNN (Ha & Schmidhuber 2018). Weights"
+        " are stored with 16 bits.",
+        "notes": [
+            "Agents: scripts/pacman_transfer.py. What is on screen: worldsim evaluate-world; docs/results.md has both.",
+            "V keeps walls and the player and loses food, flag and ghosts, as the published loss does on this game.",
+        ],
+    },
+    "pacman-arcade": {
+        "summary": "A dream of WorldSim/PacMan-v0, the arcade rules, to play in.",
+        "notes": [
+            "Walls and obedience are right; one ghost in five is lost or jumps from one step to the next"
+            " (worldsim evaluate-world; docs/results.md).",
+            "No agent was trained in it yet.",
+        ],
+    },
+}
+
 
 def recording(args: Args) -> Recording:
     """Player and recording."""
@@ -97,6 +124,7 @@ def train(args: Args, kind: str) -> World | None:
     world = trainer.train()
     if world is not None:
         world.provenance |= {
+            **ABOUT[name],
             "horizon": HORIZONS[args.task],
             "player_steps": args.player_steps,
             "real_frames": args.player_steps + args.frames,

@@ -64,7 +64,7 @@ class World:
         tensors = {name: value.detach().cpu().contiguous() for name, value in self.model.state_dict().items()}
         if half:
             tensors = {name: value.half() if value.is_floating_point() else value for name, value in tensors.items()}
-        save_file(tensors, folder / "model.safetensors.tmp")
+        (folder / "model.safetensors.tmp").write_bytes(save(tensors))  # save_file would keep others from reading it
         self.openings.save(folder / "openings.h5")
         (folder / "config.json.tmp").write_text(json.dumps(config, indent=2) + "\n")
         (folder / "README.md.tmp").write_text(card(self.name, self.kind, self.provenance))

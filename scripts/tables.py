@@ -1,0 +1,202 @@
+"""Write the tables of README.md and docs/results.md from what was measured.
+
+    python scripts/tables.py                                                # from docs/measured, which the tables name
+    python scripts/tables.py --take runs/transfer/rows.jsonl results/*.json # first take newer measurements there
+
+A table stands between the comments ``<!-- table:NAME -->`` and ``<!-- end:NAME -->``; what is written around it stays.
+``transfer`` is of rows.jsonl (scripts/pacman_transfer.py), ``screen-GAME`` of GAME.json (worldsim evaluate-world),
+``bench`` of bench.json (worldsim bench) and ``aims`` those of its rows that have an aim, ``worlds`` of the bundled
+worlds' own config.json. The scores on the cards of the bundled worlds are written too.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import tyro
+
+from worldsim.agents.transfer import markdown, read, summary
+from worldsim.bundled import bundled, bundled_folder
+from worldsim.card import card
+from worldsim.errors import BadInput
+from worldsim.metrics.report import number
+
+ROOT = Path(__file__).resolve().parents[1]
+MEASURED = ROOT / "docs" / "measured"
+PAGES = ("README.md", "docs/results.md")
+KINDS = {
+    "spatial": "codes on a grid, ours",
+    "vision-memory": "VAE + MDN-RNN, published",
+    "gamegan": "GameGAN",
+    "graph": "message passing, ours",
+}
+SCREEN = (  # part, measure of worldsim evaluate-world
+    ("obedience", "free moves obeyed, steps 1-15"),
+    ("obedience", "blocked moves obeyed, steps 1-15"),
+    ("census", "walls kept, steps 1-15"),
+    ("census", "walls on screen, steps 1-15"),
+    ("census", "food on screen, steps 1-15"),
+    ("census", "flags on screen, steps 1-15"),
+    ("census", "ghosts on screen, steps 1-15"),
+    ("census", "ghosts on screen, steps 16-50"),
+    ("census", "a ghost still there within a cell, steps 1-15"),
+    ("census", "frames with a ghost twice, steps 1-15"),
+    ("census", "ghosts on walls, steps 1-15"),
+    ("open-loop", "pixel error where it moved, step 5"),
+    ("open-loop", "food that returns, step 5"),
+    ("open-loop", "ghosts lost, step 5"),
+    ("open-loop", "score off by, step 15"),
+    ("home", "walls not as they were, 4 moves and back"),
+    ("distance", "Frechet distance of transitions"),
+    ("calibration", "Brier score of endings, one step"),
+)
+
+
+@dataclass(frozen=True)
+class Args:
+    """Which measurements."""
+
+    take: tuple[Path, ...] = ()
+    """Files to copy to docs/measured first: rows.jsonl, bench.json, and what worldsim evaluate-world wrote."""
+
+
+def table(heading: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    """Markdown."""
+    rows = [heading, ["---"] * len(heading), *lines]
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def transfer() -> str:
+    """Agents trained here, scored in reality."""
+    return markdown(summary(read(MEASURED / "rows.jsonl")))
+
+
+def screen(game: str) -> str:
+    """A world beside its game: the lines that say most."""
+    measured = json.loads((MEASURED / f"{game}.json").read_text(encoding="utf-8"))
+    about, found = measured["about"], {(f["part"], f["measure"], f["source"]): f for f in measured["found"]}
+    sources = ["real", "real, other seeds", "real, other chance", "copy last frame", *about["worlds"]]
+    lines = []
+    for part, measure in SCREEN:
+        cells = [_value(found.get((part, measure, source))) for source in sources]
+        if any(cells[4:]):
+            lines.append([measure, *cells])
+    used = [i for i in range(len(sources)) if any(line[1 + i] for line in lines)]
+    names = [f"`{name}`" if name in about["worlds"] else name for name in sources]
+    whole = table(["", *(names[i] for i in used)], [[line[0], *(line[1 + i] for i in used)] for line in lines])
+    settings = f"{about['settings']['rows']} games side by side"
+    return f"{whole}\n\n`{about['command']}`: {settings}, {about['machine'].split(';')[0]}, {about['date']}."
+
+
+def _value(found: dict[str, Any] | None) -> str:
+    return "" if found is None or found["value"] is None or not found["n"] else number(found["value"])
+
+
+def worlds() -> str:
+    """What ships."""
+    lines = []
+    for name in bundled():
+        folder = bundled_folder(name)
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        size = sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
+        made = config["provenance"]
+        seconds = sum(made.get(key, 0) for key in ("vision_seconds", "seconds"))
+        lines.append(
+            [
+                f"`{name}`",
+                KINDS.get(config["kind"], config["kind"]),
+                f"{made['frames']:,} frames of `{made['env_id']}`",
+                f"{made['steps']:,}",
+                f"{seconds / 60:.0f}",
+                f"{size / 1e6:.1f}",
+            ]
+        )
+    return table(["world", "kind", "learned from", "updates", "minutes", "MB"], lines)
+
+
+def bench(aims: bool = False) -> str:
+    """Every row, or those with an aim, with its ratio to what it is compared with."""
+    measured = json.loads((MEASURED / "bench.json").read_text(encoding="utf-8"))
+    lines = []
+    for row in measured["rows"]:
+        if aims and row["aim"] is None:
+            continue
+        rate = "" if row["rate"] is None else f"{row['rate']:,.0f} {row['unit']}"
+        ratio = "" if row["ratio"] is None else f"{row['ratio']:.2f} x {row['against']}"
+        aim = "" if row["aim"] is None else f"{row['aim']:g}"
+        lines.append([row["what"], row["settings"], rate, ratio, aim, row["note"]])
+    machine = measured["machine"]
+    features = ", ".join(machine["features"])
+    return table(["what", "settings", "rate", "ratio", "aim", ""], lines) + (
+        f"\n\n{machine['cpu']} ({features}), {machine['threads']} threads, torch {machine['torch']}."
+    )
+
+
+def scored(name: str, provenance: dict[str, Any]) -> dict[str, Any]:
+    """What a world's card says, with the agents that were trained in it first and what they compare with."""
+    lines = summary(read(MEASURED / "rows.jsonl"))
+    own = [line for line in lines if line.condition == f"dream ({name})"]
+    others = [line for line in lines if not line.condition.startswith("dream (")]
+    rows = []
+    for line in sorted(own, key=lambda line: -line.steps) + others if own else []:
+        row: dict[str, Any] = {"agent": "PPO in this dream" if line in own else line.condition, "steps": line.steps}
+        row["real return"] = f"{line.mean:.2f}" + ("" if line.sd is None else f" ± {line.sd:.2f}")
+        row["share of reality's gain"] = "" if line.share is None else round(line.share, 2)
+        rows.append({**row, "seeds": line.seeds, "real episodes a seed": line.n})
+    return {**provenance, "scores": rows} if rows else provenance
+
+
+def filled(page: str) -> str:
+    """A page with its tables as they are measured now."""
+
+    def write(match: re.Match[str]) -> str:
+        name = match["name"]
+        if name.startswith("screen-"):
+            text = screen(name.removeprefix("screen-"))
+        else:
+            tables: dict[str, Callable[[], str]] = {
+                "transfer": transfer,
+                "worlds": worlds,
+                "bench": bench,
+                "aims": partial(bench, aims=True),
+            }
+            if name not in tables:
+                raise BadInput(f"a page asks for table {name}; there are {', '.join(tables)} and screen-GAME")
+            text = tables[name]()
+        return f"<!-- table:{name} -->\n{text}\n<!-- end:{name} -->"
+
+    return re.sub(r"<!-- table:(?P<name>\S+) -->\n.*?<!-- end:(?P=name) -->", write, page, flags=re.DOTALL)
+
+
+def main(args: Args) -> None:
+    """Take, then write."""
+    MEASURED.mkdir(exist_ok=True)
+    for path in args.take:
+        if not path.is_file():
+            raise BadInput(f"expected a measurement at {path}, found no such file")
+        shutil.copy(path, MEASURED / path.name)
+    for name in PAGES:
+        path = ROOT / name
+        path.write_text(filled(path.read_text(encoding="utf-8")), encoding="utf-8")
+        print(f"wrote {name}")
+    for name in bundled():
+        path = bundled_folder(name) / "config.json"
+        config = json.loads(path.read_text(encoding="utf-8"))
+        config["provenance"] = scored(name, config["provenance"])
+        path.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+        page = card(name, config["kind"], config["provenance"])
+        path.with_name("README.md").write_text(page, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    try:
+        main(tyro.cli(Args, description=__doc__))
+    except BadInput as error:
+        raise SystemExit(f"tables: {error}") from None
