@@ -1,15 +1,21 @@
-"""RealPlayer: one real environment that plays whole episodes of one controller after another."""
+"""RealPlayer: one real environment that plays whole episodes, one after another; and scores made by many of them."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
+from worldsim.agents.agent import Agent
+from worldsim.agents.evaluation import EVALUATION_SEEDS
 from worldsim.agents.linear import LinearConfig, LinearController
+from worldsim.agents.policy import Random
+from worldsim.agents.score import Score
 from worldsim.agents.seat import Seat, open_world
+from worldsim.agents.workers import Alone, Workers
 
 
 class RealEpisode(NamedTuple):
@@ -20,7 +26,7 @@ class RealEpisode(NamedTuple):
 
 
 class RealPlayer:
-    """Called with (parameters, seed) it plays that episode; made in each worker process.
+    """Called with (parameters, seed) it plays that episode, at random without parameters; made in each worker process.
 
     Args:
         seat: where, and through which world.
@@ -39,14 +45,17 @@ class RealPlayer:
         self.env = seat.look(gym.make(seat.env_id, disable_env_checker=True, **kwargs))
         self.horizon, self.config = horizon, config
 
-    def __call__(self, parameters: NDArray[np.floating], seed: int) -> RealEpisode:
+    def __call__(self, parameters: NDArray[np.floating] | None, seed: int) -> RealEpisode:
         """One episode."""
-        env = self.env
-        controller = LinearController(env.observation_space, env.action_space, self.config, parameters)
+        env, chance = self.env, Random(self.env.action_space)
+        chance.begin(np.array([seed]))
+        controller = None
+        if parameters is not None:
+            controller = LinearController(env.observation_space, env.action_space, self.config, parameters)
         seen, _ = env.reset(seed=seed)
         total, steps, over = 0.0, 0, False
         while not over and steps < self.horizon:
-            action, _ = controller.predict(seen)
+            action = chance.act(seen[None])[0] if controller is None else controller.predict(seen)[0]
             seen, reward, terminated, truncated, _ = env.step(action)
             total, steps, over = total + float(reward), steps + 1, terminated or truncated
         return RealEpisode(total, steps)
@@ -54,3 +63,32 @@ class RealPlayer:
     def close(self) -> None:
         """Close the environment."""
         self.env.close()
+
+
+def score_in_reality(
+    agent: Agent | None, seat: Seat, episodes: int, workers: int = 1, seed: int = 0, name: str = ""
+) -> Score:
+    """The score of a linear controller (None: of random play) over the seeds that `worldsim.agents.evaluate` plays.
+
+    For real environments that are slow and whose episodes differ much in length: each worker plays its own episodes,
+    and none waits for another's.
+
+    Args:
+        agent: with a `LinearController`.
+        seat: a real one.
+        episodes: how many.
+        workers: processes.
+        seed: shifts the seeds.
+        name: of the agent in the score.
+    """
+    config = agent.model.config if agent is not None else LinearConfig()
+    make = partial(RealPlayer, seat, config)
+    pool: Any = Alone(make) if workers == 1 else Workers(workers, make)
+    parameters = None if agent is None else agent.model.parameters
+    try:
+        played = pool.map([(parameters, EVALUATION_SEEDS + seed + i) for i in range(episodes)])
+    finally:
+        pool.close()
+    returns, lengths = (np.array(column) for column in zip(*played, strict=True))
+    name = name or ("random" if agent is None else agent.name)
+    return Score(name, str(seat), returns.astype(np.float64), lengths.astype(np.int64), EVALUATION_SEEDS + seed)

@@ -1,0 +1,63 @@
+"""Trials of controllers: what is missing is done, random play is a row, the table counts."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from worldsim.agents.linear import LinearConfig
+from worldsim.agents.reality import RealPlayer, score_in_reality
+from worldsim.agents.seat import Seat
+from worldsim.agents.transfer import read
+from worldsim.agents.trial import RANDOM, Means, Trial, markdown, run, write
+
+CART = Seat("CartPole-v1", {"max_episode_steps": 60})
+
+
+def test_a_real_player_plays_what_it_is_given() -> None:
+    player = RealPlayer(CART, LinearConfig(), horizon=30)
+    good = np.array([0, 0, 0, 0, 0, 5, 0, 1, 0, 0], np.float32)  # push to where the pole leans
+    assert player(good, 3) == (30.0, 30)
+    assert player(-good, 3).steps < 15
+    assert player(None, 3) == player(None, 3)
+    assert len({player(None, seed).steps for seed in range(8)}) > 1
+    player.close()
+
+
+def test_random_play_is_scored_by_workers_and_alone_alike() -> None:
+    alone, two = (score_in_reality(None, CART, 6, workers) for workers in (1, 2))
+    assert alone.returns.tolist() == two.returns.tolist()
+    assert (alone.agent, alone.n, alone.first_seed) == ("random", 6, 3_000_000_000)
+
+
+def test_rows_are_done_once_and_counted(tmp_path: Path) -> None:
+    pytest.importorskip("cma")
+    search = {"popsize": 4, "rollouts": 1, "evaluate_episodes": 2}
+    trials = [Trial(RANDOM, None, published="20"), Trial("cart", CART, 100, search)]
+    rows = run(trials, (0, 1), CART, tmp_path, Means(3))
+    assert [(row["trial"], row["seed"]) for row in rows] == [(RANDOM, 0), ("cart", 0), ("cart", 1)]
+    before = (tmp_path / "rows.jsonl").read_bytes()
+    assert run(trials, (0, 1), CART, tmp_path, Means(3)) == read(tmp_path / "rows.jsonl") == rows
+    assert (tmp_path / "rows.jsonl").read_bytes() == before
+    write(rows, tmp_path, "note")
+    assert (tmp_path / "results.md").read_text().startswith("note\n\n| controller | seed")
+
+
+def test_the_table() -> None:
+    def row(seed: int, mean: float) -> dict:
+        real = {"mean": mean, "sd": 20.0, "n": 100}
+        return {
+            "trial": "t",
+            "seed": seed,
+            "steps": 1000,
+            "real": real,
+            "dream": {"mean": 7.0, "sd": 1.0},
+            "published": "x",
+        }
+
+    lines = markdown([row(0, 100.0), row(1, 110.0)]).splitlines()
+    assert lines[2] == "| t | 0 | 1,000 | 7 ± 1 | 100 (20; 2) | 100 | x |"
+    assert lines[4] == f"| **t** | all |  |  | 105 ± {math.sqrt(50):.0f} over 2 seeds | 200 |  |"
