@@ -62,14 +62,15 @@ def exact_tables(rows: Rows) -> list[str]:
     ]
 
 
-def baseline_table(rows: Rows, boards: Sequence[str]) -> str:
-    """The world beside plain networks."""
+def baseline_table(rows: Rows, exact: Rows, boards: Sequence[str]) -> str:
+    """Plain networks, and the world on the same boards."""
     head = ["model", "parameters", "CPU seconds"]
     for board in boards:
         head += [f"{board}: exact, %", "5 steps", "25 steps"]
     body = []
-    for r in rows:
-        cells: list[Any] = [r["model"], f"{r['parameters']:,}", r["training_seconds"]]
+    world = {r["board"]: r for r in exact if r["task"] == "arcade"}
+    for r in [*rows, {"model": "graph world", "parameters": 0, "training_seconds": "", **world}]:
+        cells: list[Any] = [r["model"], f"{r['parameters']:,}" if r["parameters"] else "", r["training_seconds"]]
         for board in boards:
             cell = r.get(board)
             cells += [f"{100 * cell['exact']:.2f}", _rolled(cell, 5), _rolled(cell, 25)] if cell else ["", "", ""]
@@ -96,9 +97,9 @@ def markdown(found: dict[str, Rows], boards: Sequence[str]) -> str:
     """All tables that can be written."""
     parts = exact_tables(found["exact"]) if "exact" in found else []
     if "baselines" in found:
-        parts.append(baseline_table(found["baselines"], boards))
+        parts.append(baseline_table(found["baselines"], found.get("exact", []), boards))
     if "curve" in found:
-        parts.append(curve_table(found["curve"], boards[:2]))
+        parts.append(curve_table(found["curve"], boards[1:3]))
     if "speed" in found:
         body = [[r["board"], r["games"], f"{r['world']:,.0f}", f"{r['rules']:,.0f}"] for r in found["speed"]]
         parts.append(table("Steps a second", ["board", "games at once", "world", "rules"], body))
