@@ -81,10 +81,11 @@ def score_in_reality(
         seed: shifts the seeds.
         name: of the agent in the score.
     """
-    config = agent.model.config if agent is not None else LinearConfig()
+    model: LinearController | Any = None if agent is None else agent.model
+    config = LinearConfig() if model is None else model.config
     make = partial(RealPlayer, seat, config)
     pool: Any = Alone(make) if workers == 1 else Workers(workers, make)
-    parameters = None if agent is None else agent.model.parameters
+    parameters = None if model is None else model.parameters
     try:
         played = pool.map([(parameters, EVALUATION_SEEDS + seed + i) for i in range(episodes)])
     finally:

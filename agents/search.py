@@ -141,7 +141,12 @@ class Search:
     def save(self, asked: int = 0, threads: int | None = None) -> None:
         """Write the search, then the agent, each whole under another name first."""
         self.out.mkdir(parents=True, exist_ok=True)
-        content = {"strategy": self._frozen, "request": self.request, "best": self.best, "scores": self.scores}
+        content: dict[str, Any] = {
+            "strategy": self._frozen,
+            "request": self.request,
+            "best": self.best,
+            "scores": self.scores,
+        }
         content |= {"generation": self.generation, "steps": self.steps, "seconds": self.seconds, "last": self.last}
         temporary = self._path.with_name("search.pkl.tmp")
         temporary.write_bytes(pickle.dumps(content))
