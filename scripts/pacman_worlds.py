@@ -44,11 +44,11 @@ class Args:
     """Frames to record."""
     spatial_steps: int = 7_000
     """Updates of the spatial world's transition (the arcade's: 10,000)."""
-    vision_steps: int = 12_000
-    """Updates of the published V: many small batches draw sharper walls in the same time than few of 100."""
-    vision_batch: int = 32
+    vision_steps: int = 2_600
+    """Updates of the published V."""
+    vision_batch: int = 100
     """Frames in one."""
-    memory_steps: int = 5_000
+    memory_steps: int = 4_000
     """Updates of the published M."""
     seed: int = 0
     """Of everything."""
