@@ -1,7 +1,7 @@
 """The bundled GameGAN worlds, from nothing: a recording of the game, and the preset ``small`` trained on it.
 
     python scripts/gamegan_worlds.py --world pacman    # pacman-gamegan: about half an hour of one core
-    python scripts/gamegan_worlds.py --world maze      # maze-gamegan
+    python scripts/gamegan_worlds.py --world maze --start-from pacman-gamegan    # maze-gamegan
 
 Pac-Man is recorded as for ``scripts/pacman_worlds.py`` (a third at random, a third sticky, a third by a half-trained
 player); the maze, in which there is nothing to win, by random and sticky play alone. Every stage goes on where it was
@@ -46,6 +46,8 @@ class Args:
     """Updates (default: the preset's)."""
     batch: int | None = None
     """Stretches in one (default: the preset's)."""
+    start_from: str = ""
+    """A GameGAN world whose simulator this one begins as (a folder or a bundled name)."""
     seed: int = 0
     """Of everything."""
     threads: int = 1
@@ -85,6 +87,7 @@ def train(args: Args, data: Recording) -> World | None:
         steps=args.steps,
         batch=args.batch,
         sample_every=150,
+        start_from=args.start_from,
         seed=args.seed,
         threads=args.threads,
     )

@@ -14,10 +14,11 @@ import worldsim
 from tests.blocks import record_block
 from tests.conftest import Shell
 from tests.gamegan.sizes import GRID
+from worldsim.data.recording import Recording
 from worldsim.errors import BadInput
 from worldsim.gamegan import train as module
 from worldsim.gamegan.presets import PRESETS
-from worldsim.gamegan.train import Preset, TrainGameGAN, fitted, grid_for
+from worldsim.gamegan.train import Preset, TrainGameGAN, begin_as, fitted, grid_for, untrained
 
 
 def tiny(folder: Path, **changes: object) -> TrainGameGAN:
@@ -108,6 +109,21 @@ def test_what_cannot_be_trained_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="paper-64 needs frames of at least 64 x 64 pixels, got 48 x 40; use --pr"):
         job.run()
     assert not (tmp_path / "world").exists()
+
+
+def test_a_world_may_begin_as_another(tmp_path: Path) -> None:
+    record_block(tmp_path / "recording", actions="discrete")
+    tiny(tmp_path, steps=2).run()
+    other = tiny(tmp_path, out=tmp_path / "other", start_from=str(tmp_path / "world"), seed=5, steps=1)
+    settings = fitted(other.settings, Recording(other.recording), "small")
+    model = untrained(settings, Recording(other.recording), "small", 5)
+    assert begin_as(model, other.start_from) == "world"
+    trained = worldsim.load(tmp_path / "world").model.simulator.state_dict()
+    assert all(torch.equal(value, trained[name]) for name, value in model.simulator.state_dict().items())
+    with pytest.raises(BadInput, match="does not fit this preset"):
+        tiny(tmp_path, out=tmp_path / "m", preset="small-m", start_from=str(tmp_path / "world")).run()
+    with pytest.raises(BadInput, match="needs a GameGAN, pacman-spatial is of kind spatial"):
+        begin_as(model, "pacman-spatial")
 
 
 def test_cells_fit_the_frame() -> None:

@@ -34,7 +34,7 @@ class Settings:
     """T, steps of a stretch."""
     batch: int = 20
     """Stretches in an update."""
-    steps: int = 2400
+    steps: int = 2300
     """Updates."""
     warm: int = 4
     """Steps that see real frames at first."""
@@ -44,9 +44,9 @@ class Settings:
     """Share of the run from which on only the opening frame is real; in between it falls linearly."""
     mute_until: float = 0.03
     """Share of the run that is trained without choices: what can be known is then learned first."""
-    judged_from: float = 0.75
+    judged_from: float = 0.91
     """Share of the run from which on critics judge."""
-    alone: int = 40
+    alone: int = 30
     """Updates of the critics before the generator hears of them."""
     own_share: float = 0.4
     """Share of a judged batch whose choices come from the prior; the critics alone train it."""

@@ -10,7 +10,7 @@ from typing import Literal
 import torch
 from gymnasium.spaces import Discrete
 
-from worldsim.checkpoint import World
+from worldsim.checkpoint import World, load
 from worldsim.data.recording import Recording
 from worldsim.data.windows import Windows
 from worldsim.errors import BadInput
@@ -67,6 +67,9 @@ class TrainGameGAN(TrainCommand):
     """Standard deviation of noise on the model's own frames when they are fed back, against drift."""
     sample_every: int | None = None
     """Updates between sample pictures."""
+    start_from: str = ""
+    """A GameGAN whose simulator this one begins as: a world folder or a bundled name, of the same preset. For games
+    that look alike; reward and ending are learned anew."""
 
     @property
     def settings(self) -> Settings:
@@ -80,9 +83,12 @@ class TrainGameGAN(TrainCommand):
         recording = Recording(self.recording)
         settings = fitted(self.settings, recording, self.preset)
         model = untrained(settings, recording, self.preset, self.seed)
+        more = {"preset": self.preset}
+        if self.start_from:
+            more["started_from"] = begin_as(model, self.start_from)
         self._claim(settings)
         done = self.fit(model, settings, recording)
-        return self.finish("gamegan", model, recording, False, [done], preset=self.preset)
+        return self.finish("gamegan", model, recording, False, [done], **more)
 
     def fit(self, model: GameGANWorld, settings: Settings, recording: Recording) -> FitResult:
         """Train it."""
@@ -154,6 +160,19 @@ def grid_for(grid: GridConfig, height: int, width: int) -> GridConfig:
         if height % cell == width % cell == 0 and min(rows, cols) >= 4 and max(rows, cols) <= 10:
             return replace(grid, cell=cell, rows=rows, cols=cols)
     return replace(grid, cell=12, rows=7, cols=7)
+
+
+def begin_as(model: GameGANWorld, other: str) -> str:
+    """Take over the simulator of another world; returns its name."""
+    world = load(other)
+    if not isinstance(world.model, GameGANWorld):
+        raise BadInput(f"--start-from needs a GameGAN, {other} is of kind {world.kind}")
+    try:
+        model.simulator.load_state_dict(world.model.simulator.state_dict())
+    except RuntimeError as error:
+        reason = str(error).splitlines()[-1].strip()
+        raise BadInput(f"--start-from {other} does not fit this preset, game and frame size: {reason}") from None
+    return world.name
 
 
 def untrained(settings: Settings, recording: Recording, preset: str, seed: int) -> GameGANWorld:

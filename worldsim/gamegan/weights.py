@@ -43,7 +43,7 @@ class LossWeights:
     (release: 1)."""
     penalty_temporal: float = 10.0
     """The same of the temporal logits (paper and release: 10)."""
-    movers: float = 0.1
+    movers: float = 1.0
     """Cells that hold something that moves (ours, see `worldsim.gamegan.grid.movers`)."""
     choices: float = 1.0
     """Nats that choices supplied by the real next frame cost (ours, see `worldsim.gamegan.grid.choices`)."""
