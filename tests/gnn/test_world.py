@@ -15,7 +15,7 @@ import worldsim
 from tests.gnn.graph_games import SMALL, steps, untrained
 from worldsim.data.record import record
 from worldsim.data.recording import Recording
-from worldsim.envs.dream import DreamVectorEnv
+from worldsim.envs.dream import DreamEnv, DreamVectorEnv
 from worldsim.errors import BadInput
 from worldsim.gnn.board import encode
 from worldsim.gnn.boards import on_board
@@ -94,11 +94,27 @@ def test_it_learns_is_saved_and_plays_on_a_larger_board(recording: Recording, tm
     assert state["items"][:, 2].sum(1).tolist() == [1] * 3
 
 
+def test_a_dream_is_made_on_the_board_that_is_asked_for(recording: Recording) -> None:
+    env = DreamEnv(_world(recording), rows=12, cols=17, ghosts=1, pellets=0, count=3, render_mode="rgb_array")
+    env.reset(seed=1)
+    picture = env.render()
+    assert picture is not None
+    assert picture.shape == (144, 204, 3)
+    assert env.num_openings == 3
+    state = env.get_state().state
+    assert state["present"].sum() == 1
+    assert not state["items"][:, 1].any()
+
+
 def test_what_does_not_fit_is_one_line(recording: Recording) -> None:
     with pytest.raises(BadInput, match="only graph worlds"):
         on_board(replace(_world(recording), kind="spatial"))
     with pytest.raises(BadInput, match="8 to 40"):
-        on_board(_world(recording), rows=50)
+        DreamVectorEnv(2, _world(recording), rows=50)
+    with pytest.raises(BadInput, match="only graph worlds"):
+        DreamVectorEnv(2, replace(_world(recording), kind="spatial"), rows=9)
+    with pytest.raises(BadInput, match="unknown argument 'rowz'.*rows, cols"):
+        DreamVectorEnv(2, _world(recording), rowz=9)
     model = untrained()
     state = model.start(steps().before, torch.zeros(200, 20))
     with pytest.raises(BadInput, match="noise must be"):
