@@ -38,7 +38,8 @@ def _render_fps(env_id: str) -> int:
     try:
         entry = gym.spec(env_id).entry_point
         creator = load_env_creator(entry) if isinstance(entry, str) else entry
-        return int(getattr(creator, "metadata", {}).get("render_fps", 30))
+        metadata = getattr(creator, "metadata", {})
+        return int(metadata.get("render_fps", 30)) if isinstance(metadata, dict) else 30  # a wrapper's is a property
     except (gym.error.Error, ImportError):
         return 30
 

@@ -10,10 +10,12 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 
 import worldsim
+from worldsim.agents.seat import find_seat
 from worldsim.data.record import record
 from worldsim.envs.frame import FrameEnv
 from worldsim.envs.shrink import shrink
 from worldsim.errors import BadInput
+from worldsim.vision_memory.train import TrainVisionMemory
 
 PACMAN = "WorldSim/PacMan-v0"
 
@@ -80,3 +82,16 @@ def test_ms_pacman_is_recorded_by_its_id(tmp_path: Path) -> None:
 
 def test_it_is_offered_by_the_package() -> None:
     assert worldsim.envs.FrameEnv is FrameEnv
+
+
+def test_a_world_learns_from_it(tmp_path: Path) -> None:
+    """A wrapper as a registered environment: what is read off classes elsewhere is read off it, too."""
+    kwargs = {"env": "WorldSim/PacManFlag-v0", "size": 16}
+    record("WorldSim/Frame-v0", "sticky", 3, tmp_path / "recording", env_kwargs=kwargs)
+    sizes = {"latent": 3, "hidden": 8, "vision_steps": 1, "vision_batch": 4, "memory_steps": 1, "memory_batch": 2}
+    TrainVisionMemory(tmp_path / "recording", tmp_path / "world", device="cpu", openings=2, **sizes).run()
+    seat = find_seat(tmp_path / "world").in_reality()
+    assert (seat.env_id, seat.env_kwargs) == ("WorldSim/Frame-v0", kwargs)
+    eyes = seat.open(2)
+    assert eyes.reset(seed=0)[0].shape == (2, 11)
+    eyes.close()
