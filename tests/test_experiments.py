@@ -1,0 +1,61 @@
+"""The scripts of World Models' two experiments."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+TINY = "--small --episodes 2 --vision-steps 3 --vision-batch 8 --memory-steps 3 --memory-batch 2 --length 20"
+TINY += " --popsize 4 --rollouts 1 --evaluate-episodes 2 --evaluate-every 2 --real-episodes 1 --threads 1"
+
+
+def script(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("name", ["takecover", "carracing"])
+def test_small_is_a_default_that_options_override(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = script(name)
+    monkeypatch.setattr(sys, "argv", [name, "--seeds", "5", "--popsize", "9"])
+    full = module.chosen()
+    assert (full.seeds, full.popsize, full.episodes) == ((5,), 9, module.Args().episodes)
+    monkeypatch.setattr(sys, "argv", [name, "--small", "--popsize", "9"])
+    small = module.chosen()
+    assert (small.seeds, small.popsize, small.episodes) == ((0,), 9, module.SMALL.episodes)
+    assert small.episodes < full.episodes
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "needs", "more", "trials"),
+    [
+        ("takecover", "vizdoom", "--temperatures 1.15 --steps 200 --min-steps 1", 3),
+        ("carracing", "Box2D", "--dream-steps 100 --real-steps 1 --horizon 20", 6),
+    ],
+)
+def test_from_the_recording_to_the_table(name: str, needs: str, more: str, trials: int, tmp_path: Path) -> None:
+    pytest.importorskip(needs)
+    command = [sys.executable, str(ROOT / "scripts" / f"{name}.py"), *TINY.split(), *more.split(), "--out", "here"]
+    for _ in range(2):  # the second time everything is there already
+        done = subprocess.run(
+            command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+    rows = json.loads((tmp_path / "here" / "results.json").read_text())
+    assert len(rows) == trials
+    assert all(row["real"]["n"] == 1 for row in rows)
+    assert list(tmp_path.iterdir()) == [tmp_path / "here"]
