@@ -73,14 +73,14 @@ def page(found: dict[str, Any]) -> str:
     lines = ["Real environments (gymnasium.make, gymnasium.make_vec, worldsim record, worldsim play)"]
     lines += [f"  {id}" for id in found["real"]]
     lines += ["", "Dreamed environments"]
-    lines += [f"  {row['id']:<28}{row['world'] or 'any world: model=NAME_OR_FOLDER'}" for row in found["dreamed"]]
+    lines += [f"  {row['id']:<32}{row['world'] or 'any world: model=NAME_OR_FOLDER'}" for row in found["dreamed"]]
     lines += ["", "Bundled worlds (worldsim.load(NAME), worldsim play NAME)"]
     for world in found["worlds"]:
-        lines.append(f"  {world['name']:<28}{world['kind']:<15}{world['environment']:<25}{world['megabytes']:>5.1f} MB")
+        lines.append(f"  {world['name']:<32}{world['kind']:<15}{world['environment']:<25}{world['megabytes']:>5.1f} MB")
         if world["scores"]:  # the first row of the card's table is the headline
-            lines.append(" " * 30 + ", ".join(f"{key} {value}" for key, value in world["scores"][0].items()))
+            lines.append(" " * 34 + ", ".join(f"{key} {value}" for key, value in world["scores"][0].items()))
     if not found["worlds"]:
         lines.append("  none in this installation")
     lines += ["", "Optional parts"]
-    lines += [f"  {row['name']:<28}{'installed' if row['installed'] else row['install']}" for row in found["extras"]]
+    lines += [f"  {row['name']:<32}{'installed' if row['installed'] else row['install']}" for row in found["extras"]]
     return "\n".join(lines)
