@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import pickle
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -27,10 +29,17 @@ def test_a_real_player_plays_what_it_is_given() -> None:
     player.close()
 
 
+@pytest.mark.slow
 def test_random_play_is_scored_by_workers_and_alone_alike() -> None:
     alone, two = (score_in_reality(None, CART, 6, workers) for workers in (1, 2))
     assert alone.returns.tolist() == two.returns.tolist()
     assert (alone.agent, alone.n, alone.first_seed) == ("random", 6, 3_000_000_000)
+
+
+def test_a_player_can_be_made_in_another_process() -> None:
+    make = pickle.loads(pickle.dumps(partial(RealPlayer, CART, LinearConfig(hidden=2), 10)))
+    assert make()(np.zeros(4 * 2 + 2 + 2 * 2 + 2, np.float32), 0).steps <= 10
+    assert score_in_reality(None, CART, 3).first_seed == 3_000_000_000
 
 
 def test_rows_are_done_once_and_counted(tmp_path: Path) -> None:
