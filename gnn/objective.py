@@ -14,24 +14,18 @@ class GraphObjective(nn.Module):
     """Nats of recorded steps: ``-log p(s', reward, ending | s, a)``, the sum over all choices of the transition.
 
     The chain of choices is told what happened at every link (teacher forcing).
-
-    Args:
-        transition: what learns.
-        calm: weight of the sum of absolute steps of the clock's table (an L1 penalty): with it, the clock changes what
-            ghosts aim at at few moments, and not at all between them.
     """
 
-    def __init__(self, transition: GraphTransition, calm: float = 0.0) -> None:
+    def __init__(self, transition: GraphTransition) -> None:
         super().__init__()
-        self.transition, self.calm = transition, calm
+        self.transition = transition
 
     def loss(self, batch: TransitionBatch, generator: torch.Generator, turn: str) -> tuple[Tensor, dict[str, Tensor]]:
         """One batch; logs nats a step of each kind of choice, and the share of steps of which all is the likeliest."""
         told = step_nats(self.transition, batch)
         nats = {name: value.sum(1).mean() for name, value in told.nats.items()}
         exact = torch.cat(list(told.right.values()), 1).all(1).float().mean()
-        loss = torch.stack(list(nats.values())).sum() + self.calm * self.transition.clock.weight.abs().sum()
-        return loss, {"exact": exact, **{n: v.detach() for n, v in nats.items()}}
+        return torch.stack(list(nats.values())).sum(), {"exact": exact, **{n: v.detach() for n, v in nats.items()}}
 
 
 def step_nats(transition: GraphTransition, batch: TransitionBatch) -> Told:

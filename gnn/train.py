@@ -10,9 +10,8 @@ from typing import Literal
 import torch
 import tyro
 
-from worldsim.checkpoint import World, load
+from worldsim.checkpoint import World
 from worldsim.data.recording import Recording
-from worldsim.errors import BadInput
 from worldsim.gnn.objective import GraphObjective
 from worldsim.gnn.transition import GraphConfig
 from worldsim.gnn.transitions import Transitions
@@ -46,10 +45,6 @@ class TrainGraph:
     """Share of a batch drawn from first steps of episodes alone."""
     learning_rate: float = 3e-3
     """Adam's, falling along a cosine to a hundredth."""
-    calm: float = 3e-4
-    """Weight of the penalty on changes that the clock brings, see `worldsim.gnn.objective.GraphObjective`."""
-    start: Path | None = None
-    """A graph world to go on from, instead of random weights."""
     openings: int = 64
     """Stretches of real play that the world keeps to begin dreams from."""
     opening_steps: int = 8
@@ -80,10 +75,8 @@ class TrainGraph:
             torch.manual_seed(self.seed)
             model = GraphWorld(config)
         model.transition.set_table(reward, ending)
-        if self.start is not None:
-            _begin_from(model, self.start)
         done = fit(
-            GraphObjective(model.transition, self.calm),
+            GraphObjective(model.transition),
             data.batch,
             FitConfig(
                 steps=self.steps,
@@ -123,11 +116,3 @@ class TrainGraph:
         )
         world.save(self.out)
         return world
-
-
-def _begin_from(model: GraphWorld, folder: Path) -> None:
-    """Take over the weights of another world, which must have learned from the same kinds of steps."""
-    earlier = load(folder)
-    if earlier.kind != "graph" or not torch.equal(earlier.model.transition.reward, model.transition.reward):
-        raise BadInput(f"{folder} is no graph world with the rewards of these recordings; leave out --start")
-    model.transition.load_state_dict(earlier.model.transition.state_dict())

@@ -1,7 +1,7 @@
 """The graph world of Pac-Man, from nothing: recordings of small boards, a world, and the tables that measure it.
 
-    python scripts/graph_world.py record train refine      # about 10 minutes of one core
-    python scripts/graph_world.py install                  # copy the world into the package
+    python scripts/graph_world.py record train      # about 10 minutes of one core
+    python scripts/graph_world.py install           # copy the world into the package
 
 It learns from boards of 64 to 192 cells, two kinds of them long and narrow, so that far things are far. Most episodes
 begin in the midst of a game (the environment's ``anywhere``), so that short ones show every phase; a third is played
@@ -44,14 +44,12 @@ class Part(NamedTuple):
 class Args:
     """Which stages, and at what cost."""
 
-    stages: tyro.conf.Positional[tuple[Literal["record", "train", "refine", "install"], ...]]
+    stages: tyro.conf.Positional[tuple[Literal["record", "train", "install"], ...]]
     """Any of them, in this order."""
     out: Path = Path("runs/graph")
     """Folder for everything."""
     steps: int = 16_000
-    """Updates of the first training, which lets the clock change anything at any moment."""
-    refine_steps: int = 3_000
-    """Updates of the second one, which does not."""
+    """Updates."""
     share: float = 1.0
     """Of the episodes."""
     seed: int = 0
@@ -92,31 +90,23 @@ def record_all(args: Args) -> list[Path]:
     return folders
 
 
-def train(args: Args, folders: list[Path], refine: bool) -> World:
+def train(args: Args, folders: list[Path]) -> World:
     """The world, with openings on the standard board of 14 x 14 cells, which it never saw."""
-    first, out = args.out / "first", args.out / NAME
-    common = {"seed": args.seed, "threads": args.threads}
-    if refine:
-        again: dict[str, Any] = {"steps": args.refine_steps, "learning_rate": 1e-3, "start": first}
-        trainer = TrainGraph(tuple(folders), out, NAME, **again, **common)
-    else:
-        trainer = TrainGraph(tuple(folders), first, NAME, steps=args.steps, calm=0.0, **common)
+    out = args.out / NAME
+    trainer = TrainGraph(tuple(folders), out, NAME, args.steps, seed=args.seed, threads=args.threads)
     world = trainer.train()
     assert world is not None
     world.provenance |= {"summary": SUMMARY, "env_kwargs": {"observation": "board"}, "horizon": 500}
-    if refine:
-        world.provenance["steps"] += args.steps
     opened = on_board(world, rows=14, cols=14, count=128, boards_seed=args.seed)
-    opened.save(trainer.out)
+    opened.save(out)
     return opened
 
 
 def main(args: Args) -> None:
     """The stages asked for."""
-    folders = record_all(args) if set(args.stages) != {"install"} else []
-    for stage in ("train", "refine"):
-        if stage in args.stages:
-            print(train(args, folders, stage == "refine").provenance["losses"])
+    folders = record_all(args) if {"record", "train"} & set(args.stages) else []
+    if "train" in args.stages:
+        print(train(args, folders).provenance["losses"])
     if "install" in args.stages:
         import worldsim
 

@@ -20,7 +20,6 @@ from worldsim.errors import BadInput
 from worldsim.gnn.board import encode
 from worldsim.gnn.boards import on_board
 from worldsim.gnn.forager import forager
-from worldsim.gnn.objective import GraphObjective
 from worldsim.gnn.train import TrainGraph
 from worldsim.gnn.transitions import Transitions
 from worldsim.openings import Openings
@@ -93,28 +92,6 @@ def test_it_learns_is_saved_and_plays_on_a_larger_board(recording: Recording, tm
     state = flag.openings.states(flag.model, torch.arange(3), torch.device("cpu"))
     assert state["present"].sum(1).tolist() == [2] * 3
     assert state["items"][:, 2].sum(1).tolist() == [1] * 3
-
-
-def test_training_goes_on_from_a_world_and_calms_its_clock(recording: Recording, tmp_path: Path) -> None:
-    common = {"recordings": (recording.path,), "batch": 32, "openings": 2, "device": "cpu", "threads": 1}
-    first = TrainGraph(**common, out=tmp_path / "first", steps=3, calm=0.0, model=SMALL).train()
-    again = TrainGraph(**common, out=tmp_path / "second", steps=12, calm=1.0, start=tmp_path / "first", model=SMALL)
-    second = again.train()
-    assert first is not None
-    assert second is not None
-    before, after = (world.model.transition.clock.weight.abs().sum() for world in (first, second))
-    assert after < before
-    objective = GraphObjective(first.model.transition, calm=2.0)
-    batch = Transitions([recording], batch_size=8).batch(0)
-    with torch.no_grad():
-        plain, _ = GraphObjective(first.model.transition).loss(batch, torch.Generator(), "")
-        calm, _ = objective.loss(batch, torch.Generator(), "")
-    torch.testing.assert_close(calm - plain, 2 * before)
-    other = replace(
-        again, out=tmp_path / "third", start=Path(worldsim.load("pacman-spatial").openings.shard.path).parent
-    )
-    with pytest.raises(BadInput, match="leave out --start"):
-        other.train()
 
 
 def test_a_dream_is_made_on_the_board_that_is_asked_for(recording: Recording) -> None:
