@@ -1,7 +1,7 @@
 """Does an agent that never saw the game play it? Trained in dreams and in reality, scored on boards nobody recorded.
 
-    python scripts/pacman_transfer.py --worlds spatial=pacman-spatial published=pacman-vm
-    python scripts/pacman_transfer.py --small --worlds spatial=runs/flag
+    python scripts/pacman_transfer.py --worlds pacman-spatial pacman-vm
+    python scripts/pacman_transfer.py --small --worlds mine=runs/flag
 
 One line of json per condition, length and seed; run again, it goes on with the rows that are missing, and so do several
 copies with different --seeds; another --steps adds rows. Ends with the table over seeds.
@@ -23,8 +23,8 @@ from worldsim.errors import BadInput, Stopped
 class Args:
     """The transfer experiment on Pac-Man."""
 
-    worlds: tuple[str, ...] = ("spatial=pacman-spatial", "published=pacman-vm")
-    """Worlds as name=FOLDER_OR_BUNDLED_NAME; reality is seen through the first one's features."""
+    worlds: tuple[str, ...] = ("pacman-spatial", "pacman-vm")
+    """Bundled names or folders, or name=FOLDER; reality is seen through the first one's features."""
     out: Path = Path("runs/transfer")
     """Folder for agents, rows.jsonl and table.md."""
     steps: int = 750_000
@@ -50,9 +50,9 @@ def main(args: Args) -> None:
     steps, seeds, episodes, multiples = args.steps, args.seeds, args.episodes, args.multiples
     if args.small:
         steps, seeds, episodes, multiples = 8192, seeds[:1], 100, (0.05,)
-    worlds = dict(word.split("=", 1) for word in args.worlds if "=" in word)
+    worlds = dict(word.split("=", 1) if "=" in word else (Path(word).name, word) for word in args.worlds)
     if len(worlds) != len(args.worlds):
-        raise BadInput(f"worlds are written name=FOLDER, got {' '.join(args.worlds)}")
+        raise BadInput(f"every world needs a name of its own (name=FOLDER), got {' '.join(args.worlds)}")
     own = {"observation": "grid"} if args.grid else None
     rows = conditions(worlds, args.out / "untrained", steps, multiples, own)
     home = next(row.seat for row in rows if row.seat is not None).in_reality()
