@@ -145,8 +145,8 @@ def one_step(step: Step, games: Play) -> dict[str, float]:
     """Shares of real steps whose outcome is predicted exactly, over all running games.
 
     ``exact``: all of the board, of the steps in which the rules draw nothing; ``exact_all`` with counters, ending and
-    reward too (0 for models without them); ``first``: ``exact`` of games' first steps; then each channel of the same
-    steps.
+    reward too (0 for models without them); ``first``: ``exact`` of games' first steps; then each channel: of
+    ghosts in the same steps, of all else in all steps, chance included.
     """
     sums: dict[str, float] = {}
     counts: dict[str, float] = {}
@@ -171,7 +171,7 @@ def one_step(step: Step, games: Play) -> dict[str, float]:
             if t == 0:
                 add("first", board, certain)
             for name, value in right.items():
-                add(name, value, certain)
+                add(name, value, certain if name.startswith("ghost") else torch.ones_like(certain))
     return {name: sums[name] / max(1.0, counts[name]) for name in sums} | {"n": counts["exact"]}
 
 

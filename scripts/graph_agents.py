@@ -19,6 +19,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import tyro
+from gymnasium.vector import VectorEnv
 
 from worldsim.agents import evaluate, train_agent
 from worldsim.agents.score import half_width
@@ -47,12 +48,6 @@ class Args:
     """A minute: one seed, 8,192 steps, 100 episodes."""
 
 
-def real_games(count: int) -> gym.vector.VectorEnv:
-    """The real game in symbols."""
-    envs: gym.vector.VectorEnv = gym.make_vec("WorldSim/PacManFlag-v0", count, observation="grid")
-    return gym.wrappers.vector.FlattenObservation(envs)
-
-
 def agent(place: str, seed: int, args: Args) -> dict[str, Any]:
     """Train one, test it in reality (and in the dream)."""
     folder, began = args.out / f"{place}-{seed}", time.process_time()
@@ -68,7 +63,8 @@ def agent(place: str, seed: int, args: Args) -> dict[str, Any]:
         shape = model.observation_space.shape or ()
         return model.predict(np.asarray(seen, model.observation_space.dtype).reshape(len(seen), *shape))[0]
 
-    score = evaluate(act, real_games(250), args.episodes)
+    games: VectorEnv = gym.make_vec("WorldSim/PacManFlag-v0", 250, observation="grid")
+    score = evaluate(act, games, args.episodes)
     row = {"learned in": place, "seed": seed, "steps": trained.model.num_timesteps, "real": score.mean, "n": score.n}
     if place == "dream":
         row["dreamed"] = evaluate(trained, args.world, args.episodes, env_kwargs=board).mean
