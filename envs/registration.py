@@ -38,6 +38,8 @@ _DREAMS = {
     "WorldSim/PacManDream-v0": ("pacman-spatial", 60),  # of WorldSim/PacManFlag-v0, which the dream ends itself: a
     "WorldSim/PacManVMDream-v0": ("pacman-vm", 60),  # cut at 60 is for a dream that misses the 40th step
     "WorldSim/PacManArcadeDream-v0": ("pacman-arcade", 500),  # of WorldSim/PacMan-v0, as long as that
+    "WorldSim/PacManGameGAN-v0": ("pacman-gamegan", 40),  # of WorldSim/PacManFlag-v0; it does not know the 40th step
+    "WorldSim/MazeGameGAN-v0": ("maze-gamegan", 500),  # of WorldSim/PacManMaze-v0
     "WorldSim/PacManGraphDream-v0": ("pacman-graph", 500),  # of WorldSim/PacManGraph-v0
 }
 """Ids of bundled worlds, and the steps after which an episode is truncated."""

@@ -95,7 +95,7 @@ def sheet(real: np.ndarray, dream: np.ndarray, pairs: bool = True) -> np.ndarray
 def main(args: Args) -> None:
     """Play and draw."""
     picture = sheet(*stretches(args), pairs=args.own == 0)
-    Image.fromarray(picture).quantize(64).save(args.out, optimize=True)
+    Image.fromarray(picture).save(args.out, optimize=True)
     print(f"wrote {args.out}: {picture.shape[1]} x {picture.shape[0]} pixels")
 
 

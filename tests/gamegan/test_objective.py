@@ -99,7 +99,7 @@ def test_critics_wait_for_their_share_of_the_run_and_then_are_heard_a_little_lat
 
 
 def test_rows_of_the_prior_have_no_picture_to_equal() -> None:
-    made = advance(objective(steps=100, alone=0, own_share=0.5), 0.9)
+    made = advance(objective(steps=100, judged_from=0.6, alone=0, own_share=0.5), 0.9)
     batch = a_batch(4, 4)
     other = Batch(*(value.clone() for value in batch))
     other.frames[2:, 1:] = 255 - other.frames[2:, 1:]
@@ -128,7 +128,7 @@ def test_what_lies_past_the_end_counts_nowhere() -> None:
         logs = []
         for b in (batch, other):
             # Feature maps of real frames past the end feed the posterior of steps that do not count either.
-            made = advance(objective(steps=100, alone=0, warm=1), 0.9).eval()
+            made = advance(objective(steps=100, judged_from=0.6, alone=0, warm=1), 0.9).eval()
             logs.append(made.loss(b, seeded(), turn)[1])
         for name, value in logs[0].items():
             torch.testing.assert_close(value, logs[1][name], msg=f"{turn} {name}")

@@ -26,7 +26,14 @@ class Settings:
     """The critics; None trains by reconstruction alone."""
     weights: LossWeights = field(
         default_factory=lambda: LossWeights(
-            single=0.5, action=0.5, temporal=0.5, reconstruction=0.2, feature=0.0, mask=0.002, penalty_temporal=0.0
+            single=3.0,
+            action=3.0,
+            temporal=3.0,
+            reconstruction=0.2,
+            feature=0.0,
+            mask=0.002,
+            movers=2.0,
+            penalty_temporal=0.0,
         )
     )
     """Of the losses."""
@@ -34,7 +41,7 @@ class Settings:
     """T, steps of a stretch."""
     batch: int = 20
     """Stretches in an update."""
-    steps: int = 2300
+    steps: int = 4200
     """Updates."""
     warm: int = 4
     """Steps that see real frames at first."""
@@ -44,11 +51,11 @@ class Settings:
     """Share of the run from which on only the opening frame is real; in between it falls linearly."""
     mute_until: float = 0.03
     """Share of the run that is trained without choices: what can be known is then learned first."""
-    judged_from: float = 0.91
+    judged_from: float = 0.75
     """Share of the run from which on critics judge."""
     alone: int = 30
     """Updates of the critics before the generator hears of them."""
-    own_share: float = 0.4
+    own_share: float = 0.5
     """Share of a judged batch whose choices come from the prior; the critics alone train it."""
     critic_share: float = 0.5
     """Share of a batch that the critics learn from."""
@@ -58,7 +65,7 @@ class Settings:
     """Whether rare colours weigh more in the reconstruction."""
     learning_rate: float = 1.5e-3
     """Adam's, of the generator."""
-    critic_rate: float = 1e-3
+    critic_rate: float = 2e-3
     """Adam's, of the critics."""
     schedule: Literal["constant", "cosine"] = "cosine"
     """Of both."""
