@@ -34,7 +34,7 @@ PAGES = ("README.md", "docs/results.md")
 KINDS = {
     "spatial": "codes on a grid, ours",
     "vision-memory": "VAE + MDN-RNN, published",
-    "gamegan": "GameGAN",
+    "gamegan": "GameGAN on a grid",
     "graph": "message passing, ours",
 }
 SCREEN = (  # part, measure of worldsim evaluate-world

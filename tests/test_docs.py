@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import shlex
 import sys
@@ -66,3 +67,16 @@ def test_the_game_of_the_page_plays(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         returns += reward
     assert 0 < returns <= 5
     gym.registry.pop("Mine/Catch-v0")
+
+
+def test_tables_are_those_that_were_measured() -> None:
+    spec = importlib.util.spec_from_file_location("tables_script", ROOT / "scripts" / "tables.py")
+    assert spec is not None
+    assert spec.loader is not None
+    script = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = script  # dataclasses look themselves up
+    spec.loader.exec_module(script)
+    for name in script.PAGES:
+        page = (ROOT / name).read_text(encoding="utf-8")
+        assert "<!-- table:" in page
+        assert script.filled(page) == page, f"{name} is behind docs/measured: python scripts/tables.py"
