@@ -6,6 +6,7 @@ import json
 import os
 import pickle
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -205,7 +206,9 @@ class Search:
 
 def _strategy(size: int, sigma: float, popsize: int, normals: Normals) -> Any:
     try:
-        import cma
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that there is no matplotlib
+            import cma
     except ImportError:
         raise DependencyNotInstalled('--algo cma needs pycma; run pip install "worldsim-rl[cma]"') from None
     options = {"popsize": popsize, "randn": normals, "seed": np.nan, "verbose": -9, "verb_log": 0, "verb_disp": 0}
