@@ -83,7 +83,7 @@ class TrainGameGAN(TrainCommand):
         recording = Recording(self.recording)
         settings = fitted(self.settings, recording, self.preset)
         model = untrained(settings, recording, self.preset, self.seed)
-        more = {"preset": self.preset}
+        more: dict[str, str] = {"preset": self.preset}
         if self.start_from:
             more["started_from"] = begin_as(model, self.start_from)
         self._claim(settings)
