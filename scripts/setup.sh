@@ -36,7 +36,8 @@ if ! "$venv/bin/python" -c 'import torch' 2>/dev/null; then
   fi
 fi
 say "worldsim[$extras]"
-pip install --editable ".[$extras]"
+# compat: a line of sys.path. The default import hook comes after the current folder, where a clone named worldsim hides it.
+pip install --editable ".[$extras]" --config-settings editable_mode=compat
 # Not every platform has a wheel of it (39 MB); what needs it is skipped then.
 pip install --only-binary :all: "vizdoom>=1.3" || say "no ViZDoom here: WorldSim/TakeCover-v0 and its tests are left out"
-say "ready: $("$venv/bin/python" -c 'import torch, worldsim; print("worldsim", worldsim.__version__, "torch", torch.__version__)')"
+say "ready: $("$venv/bin/python" -c 'import torch, worldsim; print("worldsim", worldsim.__version__, "torch", torch.__version__)'); . $venv/bin/activate brings the command worldsim"

@@ -16,7 +16,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 from importlib import import_module
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, get_args
 
 from gymnasium.error import Error as GymnasiumError
 
@@ -136,7 +136,8 @@ def parse(name: str, args: Sequence[str]) -> Command | int:
     except SystemExit as stop:
         status = stop.code if isinstance(stop.code, int) else 2
         if status != 0:
-            return _say(f"{condense(complaint.getvalue())} (worldsim {name} --help lists the options)", status)
+            asked = f"{name} {args[0]}" if get_args(command) and args and not args[0].startswith("-") else name
+            return _say(f"{condense(complaint.getvalue())} (worldsim {asked} --help lists the options)", status)
         return status
 
 
