@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-LONGEST_SIDE = 320  # pixels of a kept frame; larger ones are thinned to whole-number fractions
+LONGEST_SIDE = 400  # pixels of a kept frame; larger ones are thinned to whole-number fractions
 FASTEST = 34.0  # frames a second; a gif counts in hundredths of a second, and readers slow very short ones down
 
 
