@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -109,6 +109,26 @@ def run(
     inside = condition.seat if condition.seat.dreamed else None
     dream = None if inside is None else evaluate(agent, inside, **common)
     return _row(condition, seed, int(agent.about["steps"]), float(agent.about["seconds"]), real, dream)
+
+
+def run_missing(
+    pairs: Iterable[tuple[Condition, int]],
+    home: Seat,
+    out: Path,
+    episodes: int = 1000,
+    hyperparameters: Mapping[str, Any] | None = None,
+) -> list[dict[str, Any]]:
+    """Do the (condition, seed) that ``out/rows.jsonl`` lacks, with agents in ``out/agents``; returns all rows."""
+    path = out / "rows.jsonl"
+    for condition, seed in pairs:
+        wanted = (condition.name, condition.steps, seed)
+        if any((row["condition"], row["asked"], row["seed"]) == wanted for row in read(path)):
+            continue
+        folder = "".join(letter if letter.isalnum() else "-" for letter in "-".join(map(str, wanted)))
+        row = run(condition, home, seed, out / "agents" / folder, episodes, hyperparameters, progress=True)
+        append(path, row)
+        print(f"{condition.name}, seed {seed}: {row['real']['mean']:.2f} in reality", flush=True)
+    return read(path)
 
 
 def _row(

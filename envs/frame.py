@@ -10,6 +10,7 @@ import numpy as np
 from gymnasium.spaces import Box
 from numpy.typing import NDArray
 
+from worldsim.data.source import is_image
 from worldsim.envs.shrink import shrink
 from worldsim.errors import BadInput
 
@@ -63,7 +64,7 @@ class FrameEnv(gym.Wrapper[Any, Any, Any, Any]):
             env = _make(env, render_mode, kwargs)
         super().__init__(env)
         self._frame_skip, self._last = frame_skip, np.zeros(0, np.uint8)
-        self._seen = is_picture(env.observation_space)
+        self._seen = is_image(env.observation_space)
         if self._seen:
             whole = env.observation_space.shape or ()
         elif env.render_mode == "rgb_array":
@@ -106,16 +107,11 @@ class FrameEnv(gym.Wrapper[Any, Any, Any, Any]):
         return shrink(np.ascontiguousarray(whole[self._rows, self._columns]), *self._size)
 
 
-def is_picture(space: gym.Space[Any]) -> bool:
-    """Whether observations are uint8 (H, W, 1 or 3)."""
-    return isinstance(space, Box) and space.dtype == np.uint8 and len(space.shape) == 3 and space.shape[2] in (1, 3)
-
-
 def _make(env_id: str, render_mode: str | None, kwargs: dict[str, Any]) -> gym.Env[Any, Any]:
     if env_id.startswith("ALE/"):
         _ale()
     env = gym.make(env_id, render_mode=render_mode, disable_env_checker=True, **kwargs)
-    if render_mode is None and not is_picture(env.observation_space):
+    if render_mode is None and not is_image(env.observation_space):
         env.close()
         env = gym.make(env_id, render_mode="rgb_array", disable_env_checker=True, **kwargs)
     return env

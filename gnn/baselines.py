@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from worldsim.envs.pacman.ghosts import _PHASE_ENDS
+from worldsim.envs.pacman.ghosts import scattering
 from worldsim.gnn.board import AGE, CLOCK, FLAG, FRIGHT, SIDES, place
 from worldsim.gnn.layers import GraphNet
 from worldsim.gnn.transitions import TransitionBatch
@@ -135,13 +135,13 @@ def inputs(state: State, action: Tensor) -> Tensor:
     x[..., 53:55] = (place(state, state["player"])[:, None] - everywhere) / 8
     x[..., 55:57] = (place(state, state["ghost"][:, 0])[:, None] - everywhere) / 8
     counters = state["counters"]
-    phase = torch.bucketize(counters[:, CLOCK].contiguous(), torch.as_tensor(_PHASE_ENDS, device=device), right=True)
+    scatter = torch.from_numpy(scattering(counters[:, CLOCK].cpu().numpy())).to(device)
     board = torch.cat(
         [
             F.one_hot(action.long(), 5),
             F.one_hot(counters[:, AGE] % 8, 8),
             F.one_hot(counters[:, FRIGHT].clamp(max=2), 3),
-            ((phase % 2 == 0) & (phase < len(_PHASE_ENDS)))[:, None],
+            scatter[:, None],
         ],
         1,
     )

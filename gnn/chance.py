@@ -26,8 +26,8 @@ def ghost_chances(state: PacManState, actions: Ints, task: Task) -> Floats:
     goal = state.player + MOVES[actions]
     moved = (actions > 0) & ~state.walls[games, goal[:, 0], goal[:, 1]]
     state.player[moved], state.heading[moved] = goal[moved], actions[moved]
-    rules._meet(state, task, state.outcome == Outcome.RUNNING)
-    rules._eat(state, task)
+    rules.meet(state, task, state.outcome == Outcome.RUNNING)
+    rules.eat(state, task)
     keys = step_keys(episode_keys(state.seed, state.episode), state.age)
     certain = np.eye(5)[ghosts.moves(state, task, keys)]  # right wherever nothing is drawn
     around = state.ghosts[:, :, None] + MOVES[1:]  # (B, G, 4, 2)

@@ -1,11 +1,12 @@
 """World Models' CarRacing experiment, and the one it left out: controllers evolved in the car's dream.
 
-    python scripts/carracing.py                 # the full protocol: weeks on two cores
-    python scripts/carracing.py --small         # about two hours on two cores
+    python scripts/carracing.py                 # the full protocol
+    python scripts/carracing.py --small         # less of everything
 
 Records with Cauchy-random controllers, trains V and M, then evolves and tests on fresh tracks: in the dream (M here
 has a head for reward and ending, the published one has neither), and in reality on the paper's features: z alone, z
 with a hidden layer, z and h, and z and h of an untrained M. Every stage goes on where it was stopped.
+No run of either length has been made to the end yet.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from pathlib import Path
 
 import tyro
 
-import worldsim
 from worldsim.agents.seat import Seat
 from worldsim.agents.trial import RANDOM, Means, Trial, run, write
 from worldsim.checkpoint import World
@@ -103,25 +103,20 @@ def world(args: Args) -> World:
     folder = args.out / "carracing-vm"
     made = record(ENV, "cauchy:0.01", args.episodes, args.out / "recording", args.seed, processes=args.workers)
     print(made, flush=True)
-    if not (folder / "config.json").is_file():
-        trained = TrainVisionMemory(
-            made.path,
-            folder,
-            preset=args.preset,  # type: ignore[arg-type]
-            vision_steps=args.vision_steps,
-            vision_batch=args.vision_batch,
-            memory_steps=args.memory_steps,
-            memory_batch=args.memory_batch,
-            length=args.length,
-            openings=1000,
-            threads=args.threads,
-            seed=args.seed,
-        ).train()
-        if trained is None:
-            raise SystemExit(0)  # another process of several
-        trained.provenance |= {"horizon": 1000, "render_fps": 50, "real_frames": made.num_frames}
-        trained.save(folder)
-    return worldsim.load(folder)
+    job = TrainVisionMemory(
+        made.path,
+        folder,
+        preset=args.preset,  # type: ignore[arg-type]
+        vision_steps=args.vision_steps,
+        vision_batch=args.vision_batch,
+        memory_steps=args.memory_steps,
+        memory_batch=args.memory_batch,
+        length=args.length,
+        openings=1000,
+        threads=args.threads,
+        seed=args.seed,
+    )
+    return job.once(horizon=1000, render_fps=50, real_frames=made.num_frames)
 
 
 def main(args: Args) -> None:

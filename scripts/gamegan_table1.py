@@ -17,7 +17,7 @@ from pathlib import Path
 import tyro
 
 from worldsim.agents.hyperparameters import parse
-from worldsim.agents.transfer import RANDOM, REFERENCE, Condition, Line, append, conditions, read, run, summary
+from worldsim.agents.transfer import RANDOM, REFERENCE, Condition, Line, conditions, run_missing, summary
 from worldsim.errors import BadInput, Stopped
 
 PAPER = {
@@ -96,22 +96,13 @@ def main(args: Args) -> None:
     steps, seeds, episodes = (8192, args.seeds[:1], 100) if args.small else (args.steps, args.seeds, args.episodes)
     rows = chosen(args, steps)
     home = next(row.seat for row in rows if row.name == REFERENCE and row.seat is not None)
-    path = args.out / "rows.jsonl"
-    for seed in seeds:
-        for condition in (row for row in rows if args.only in row.name):
-            wanted = (condition.name, condition.steps, seed)
-            if any((row["condition"], row["asked"], row["seed"]) == wanted for row in read(path)):
-                continue
-            folder = "".join(letter if letter.isalnum() else "-" for letter in "-".join(map(str, wanted)))
-            settings = parse(args.hyperparameters)
-            row = run(condition, home, seed, args.out / "agents" / folder, episodes, settings, progress=True)
-            append(path, row)
-            print(f"{condition.name}, seed {seed}: {row['real']['mean']:.2f} in reality", flush=True)
-    lines = sorted(summary(read(path)), key=lambda line: (line.condition != RANDOM, line.condition == REFERENCE))
+    pairs = [(row, seed) for seed in seeds for row in rows if args.only in row.name]
+    done = run_missing(pairs, home, args.out, episodes, parse(args.hyperparameters))
+    lines = sorted(summary(done), key=lambda line: (line.condition != RANDOM, line.condition == REFERENCE))
     text = table(lines)
     (args.out / "table.md").write_text(text + "\n", encoding="utf-8")
     print(text)
-    print(f"wrote {path} and {args.out / 'table.md'}")
+    print(f"wrote {args.out / 'rows.jsonl'} and {args.out / 'table.md'}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """The bundled GameGAN worlds, from nothing: a recording of the game, and the preset ``small`` trained on it.
 
-    python scripts/gamegan_worlds.py --world pacman    # pacman-gamegan: about half an hour of one core
+    python scripts/gamegan_worlds.py --world pacman    # pacman-gamegan: 69 minutes on a busy machine
     python scripts/gamegan_worlds.py --world maze --start-from pacman-gamegan    # maze-gamegan
 
 Pac-Man is recorded as for ``scripts/pacman_worlds.py`` (a third at random, a third sticky, a third by a half-trained

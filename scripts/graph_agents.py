@@ -1,6 +1,6 @@
 """Agents that learned in the graph dream, tested in the real game; to stand beside those of scripts/pacman_transfer.py.
 
-    python scripts/graph_agents.py --seeds 0 1 2        # about 5 minutes of one core
+    python scripts/graph_agents.py --seeds 0 1 2
     python scripts/graph_agents.py --small
 
 The task is `WorldSim/PacManFlag-v0` on its own board of 14 x 14 cells, which the world never saw in its recordings: it

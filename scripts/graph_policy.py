@@ -1,6 +1,6 @@
 """Policies for boards of any size: trained on small boards, played as they are on larger ones with more ghosts.
 
-    python scripts/graph_policy.py              # about 40 minutes of one core
+    python scripts/graph_policy.py
     python scripts/graph_policy.py --small      # a minute
 
 PPO of Stable-Baselines3 learns the arcade game on 9 x 9 cells with 2 ghosts. "relational" and "gcn" read the maze as a
@@ -30,6 +30,7 @@ from torch import Tensor, nn
 from worldsim.agents.sb3 import SB3VecEnv
 from worldsim.agents.score import half_width
 from worldsim.gnn.forager import forager, nearest_food
+from worldsim.gnn.measure import HELD_OUT
 from worldsim.gnn.policy import on_space, policy_kwargs
 
 Kind = Literal["relational", "gcn", "mlp", "cnn"]
@@ -37,7 +38,6 @@ Act = Callable[[Any], np.ndarray]
 BOARDS = {(9, 9): 2, (14, 14): 4, (21, 21): 4, (31, 28): 4}
 """Boards and ghosts; the first is the one to train on."""
 VIEWS = {"mlp": 7, "cnn": 11}
-HELD_OUT = 3_000_000_000
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """How exact the graph world of Pac-Man is, measured against the game's own rules: every table of docs/graph_worlds.md.
 
-    python scripts/graph_tables.py exact speed plan          # the bundled world, a few minutes of one core
-    python scripts/graph_tables.py baselines curve           # trains networks, about half an hour of one core
+    python scripts/graph_tables.py exact speed plan          # the bundled world
+    python scripts/graph_tables.py baselines curve           # trains networks
     python scripts/graph_tables.py exact --small             # a minute, with wide intervals
 
 ``baselines`` and ``curve`` learn from the recordings of `scripts/graph_world.py record` (give its --out as --data).

@@ -15,7 +15,7 @@ from pathlib import Path
 import tyro
 
 from worldsim.agents.hyperparameters import parse
-from worldsim.agents.transfer import append, conditions, markdown, read, run, summary
+from worldsim.agents.transfer import conditions, markdown, run_missing, summary
 from worldsim.errors import BadInput, Stopped
 
 
@@ -56,21 +56,11 @@ def main(args: Args) -> None:
     own = {"observation": "grid"} if args.grid else None
     rows = conditions(worlds, args.out / "untrained", steps, multiples, own)
     home = next(row.seat for row in rows if row.seat is not None).in_reality()
-    path = args.out / "rows.jsonl"
-    for condition in (row for row in rows if args.only in row.name):
-        for seed in seeds:
-            wanted = (condition.name, condition.steps, seed)
-            if any((row["condition"], row["asked"], row["seed"]) == wanted for row in read(path)):
-                continue
-            folder = "".join(letter if letter.isalnum() else "-" for letter in "-".join(map(str, wanted)))
-            settings = parse(args.hyperparameters)
-            row = run(condition, home, seed, args.out / "agents" / folder, episodes, settings, progress=True)
-            append(path, row)
-            print(f"{condition.name}, seed {seed}: {row['real']['mean']:.2f} in reality", flush=True)
-    table = markdown(summary(read(path)))
+    pairs = [(row, seed) for row in rows if args.only in row.name for seed in seeds]
+    table = markdown(summary(run_missing(pairs, home, args.out, episodes, parse(args.hyperparameters))))
     (args.out / "table.md").write_text(table + "\n", encoding="utf-8")
     print(table)
-    print(f"wrote {path} and {args.out / 'table.md'}")
+    print(f"wrote {args.out / 'rows.jsonl'} and {args.out / 'table.md'}")
 
 
 if __name__ == "__main__":

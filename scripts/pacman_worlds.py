@@ -1,6 +1,6 @@
 """The bundled Pac-Man worlds, from nothing: a half-trained player, a recording of three kinds of play, two worlds.
 
-    python scripts/pacman_worlds.py --task flag        # pacman-spatial and pacman-vm: about 40 minutes of one core
+    python scripts/pacman_worlds.py --task flag        # pacman-spatial and pacman-vm: 44 minutes on a busy machine
     python scripts/pacman_worlds.py --task arcade      # pacman-arcade
 
 A third of the episodes is played at random, a third repeats its last action with probability .85, a third is the

@@ -1,6 +1,6 @@
 """Which adversarial losses cover all modes of a ring of 8 and a grid of 25 Gaussians, and what cures the others.
 
-    python scripts/ring.py --out runs/ring            # 3 seeds, about 12 minutes on one idle core
+    python scripts/ring.py --out runs/ring            # 3 seeds, 22 minutes of one core
     python scripts/ring.py --out runs/ring --small    # the same with 1 seed and few steps, seconds
 
 Every method has the same two networks, optimizer and number of updates. A sample has high quality if it lies within 3

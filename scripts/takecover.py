@@ -1,11 +1,11 @@
 """World Models' Doom experiment: record, V and M, controllers evolved in the dream alone, tested in the real game.
 
-    python scripts/takecover.py --skill 4                 # the full protocol: days on two cores
-    python scripts/takecover.py --skill 4 --small         # about two hours on two cores
+    python scripts/takecover.py --skill 4                 # the full protocol
+    python scripts/takecover.py --skill 4 --small         # less of everything
 
 Skill 5 is gym-doom's number; in today's ViZDoom skill 4 is as hard as the published task (docs/world_models.md).
-Every stage goes on where it was stopped. One line of json for each controller; ends with the table: the temperatures
-of the paper's Table 2, an untrained M, random play.
+No run of either length has been made to the end yet. Every stage goes on where it was stopped. One line of json for
+each controller; ends with the table: the temperatures of the paper's Table 2, an untrained M, random play.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from pathlib import Path
 
 import tyro
 
-import worldsim
 from worldsim.agents.seat import Seat
 from worldsim.agents.trial import RANDOM, Means, Trial, run, write
 from worldsim.checkpoint import World
@@ -112,28 +111,23 @@ def world(args: Args) -> World:
         min_steps=args.min_steps,
     )
     print(f"{made}: mean kept length {made.lengths.mean():.0f} steps (published: 308)", flush=True)
-    if not (folder / "config.json").is_file():
-        better = {"kl_tolerance": 0.0, "kl_weight": 0.1, "colour_weights": True} if args.repaired else {}
-        trained = TrainVisionMemory(
-            made.path,
-            folder,
-            preset=args.preset,  # type: ignore[arg-type]
-            vision_steps=args.vision_steps,
-            memory_steps=args.memory_steps,
-            vision_batch=args.vision_batch,
-            memory_batch=args.memory_batch,
-            length=args.length,
-            opening_steps=1,
-            openings=1000,
-            threads=args.threads,
-            seed=args.seed,
-            **better,  # type: ignore[arg-type]
-        ).train()
-        if trained is None:
-            raise SystemExit(0)  # another process of several
-        trained.provenance |= {"horizon": 2100, "render_fps": 35, "real_frames": made.num_frames}
-        trained.save(folder)
-    return worldsim.load(folder)
+    better = {"kl_tolerance": 0.0, "kl_weight": 0.1, "colour_weights": True} if args.repaired else {}
+    job = TrainVisionMemory(
+        made.path,
+        folder,
+        preset=args.preset,  # type: ignore[arg-type]
+        vision_steps=args.vision_steps,
+        memory_steps=args.memory_steps,
+        vision_batch=args.vision_batch,
+        memory_batch=args.memory_batch,
+        length=args.length,
+        opening_steps=1,
+        openings=1000,
+        threads=args.threads,
+        seed=args.seed,
+        **better,  # type: ignore[arg-type]
+    )
+    return job.once(horizon=2100, render_fps=35, real_frames=made.num_frames)
 
 
 def main(args: Args) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import shlex
 import sys
@@ -13,10 +12,11 @@ import gymnasium as gym
 import numpy as np
 import pytest
 
+from tests.conftest import ROOT
+from tests.scripts import load_script
 from worldsim.checkpoint import KINDS
 from worldsim.cli import parse
 
-ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
@@ -74,12 +74,7 @@ def test_the_game_of_the_page_plays(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_tables_are_those_that_were_measured() -> None:
-    spec = importlib.util.spec_from_file_location("tables_script", ROOT / "scripts" / "tables.py")
-    assert spec is not None
-    assert spec.loader is not None
-    script = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = script  # dataclasses look themselves up
-    spec.loader.exec_module(script)
+    script = load_script("tables")
     for name in script.PAGES:
         page = (ROOT / name).read_text(encoding="utf-8")
         assert "<!-- table:" in page

@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
+from tests.conftest import ROOT
+from tests.scripts import load_script
+
 TINY = "--small --episodes 2 --vision-steps 3 --vision-batch 8 --memory-steps 3 --memory-batch 2 --length 20"
 TINY += " --popsize 4 --rollouts 1 --evaluate-episodes 2 --evaluate-every 2 --real-episodes 1 --threads 1"
 
 
-def script(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.mark.parametrize("name", ["takecover", "carracing"])
 def test_small_is_a_default_that_options_override(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    module = script(name)
+    module = load_script(name)
     monkeypatch.setattr(sys, "argv", [name, "--seeds", "5", "--popsize", "9"])
     full = module.chosen()
     assert (full.seeds, full.popsize, full.episodes) == ((5,), 9, module.Args().episodes)

@@ -102,11 +102,11 @@ def advance(state: PacManState, actions: Ints, task: Task) -> Floats:
     state.player[moved] = goal[moved]
     state.heading[moved] = actions[moved]
 
-    rewards = _meet(state, task, running)
-    rewards += _eat(state, task)
+    rewards = meet(state, task, running)
+    rewards += eat(state, task)
     if task.ghosts:
         _move_ghosts(state, task, keys)
-        rewards += _meet(state, task, state.outcome == Outcome.RUNNING)
+        rewards += meet(state, task, state.outcome == Outcome.RUNNING)
     state.age += running
     if task.clearing_ends:
         left = (state.food | state.pellets).reshape(len(state), -1).any(1)
@@ -119,7 +119,7 @@ def advance(state: PacManState, actions: Ints, task: Task) -> Floats:
     return rewards
 
 
-def _meet(state: PacManState, task: Task, running: Bools) -> Floats:
+def meet(state: PacManState, task: Task, running: Bools) -> Floats:
     """Ghosts on the player's cell: the frightened ones are eaten, any other catches him. Returns (B,) rewards."""
     rewards = np.zeros(len(state))
     touching = (state.ghosts == state.player[:, None]).all(-1) & running[:, None]  # (B, G)
@@ -137,7 +137,7 @@ def _meet(state: PacManState, task: Task, running: Bools) -> Floats:
     return rewards
 
 
-def _eat(state: PacManState, task: Task) -> Floats:
+def eat(state: PacManState, task: Task) -> Floats:
     """What lies on the player's cell: food, a power pellet, the flag. Returns (B,) rewards."""
     games = np.arange(len(state))
     here = (games, state.player[:, 0], state.player[:, 1])

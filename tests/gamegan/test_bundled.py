@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
 
 import gymnasium as gym
 import numpy as np
@@ -17,6 +15,7 @@ import torch
 import worldsim
 from tests.blocks import record_block
 from tests.conftest import ROOT
+from tests.scripts import load_script
 from worldsim.bundled import bundled_folder
 from worldsim.testing import check_world_model
 
@@ -48,18 +47,8 @@ def test_its_game_is_played_and_stays_a_picture(name: str, id: str) -> None:
     assert ((middle[..., 0] > 150) & (middle[..., 2] < 100)).any()  # something yellow or red: the player, or its end
 
 
-def _strip() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("strip_script", ROOT / "scripts" / "gamegan_strip.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["strip_script"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
 def test_strips_are_of_fixed_seeds_and_begin_alike() -> None:
-    strip = _strip()
+    strip = load_script("gamegan_strip")
     args = strip.Args("maze-gamegan", rows=2, shown=2, steps=2)
     real, dream = strip.stretches(args)
     assert real.shape == dream.shape == (2, 3, 84, 84, 3)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
 from tests.conftest import ROOT
+from tests.scripts import load_script
 from tests.worlds import spatial_folder
 from worldsim.agents.transfer import REFERENCE, Line, read
 from worldsim.errors import BadInput
@@ -19,17 +18,7 @@ from worldsim.errors import BadInput
 SCRIPT = ROOT / "scripts" / "gamegan_table1.py"
 
 
-def _load() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("table1_script", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["table1_script"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-table1 = _load()
+table1 = load_script("gamegan_table1")
 
 
 def test_the_papers_shares() -> None:

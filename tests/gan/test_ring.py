@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import math
-import sys
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from tests.conftest import ROOT
+from tests.scripts import load_script
 from worldsim.errors import BadInput
 
-SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "ring.py"
+SCRIPT = ROOT / "scripts" / "ring.py"
 
 
-def _load() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("ring_script", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["ring_script"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-ring = _load()
+ring = load_script("ring")
 
 
 def test_real_samples_cover_everything() -> None:

@@ -152,6 +152,8 @@ def test_discrete_actions_without_any_hint_have_number_keys() -> None:
     assert pressed(controls, "4").action == 6
     assert pressed(controls).action == 2
     assert pressed(controls_for(Shown(spaces.Discrete(3))), "right").action == 2
+    assert pressed(controls_for(Shown(spaces.Discrete(3)))).action == 1  # of left, stay and right
+    assert pressed(controls_for(Shown(spaces.Discrete(3), get_action_meanings=["NOOP", "UP", "DOWN"]))).action == 0
     named = controls_for(Shown(spaces.Discrete(2), get_action_meanings=["NOOP", "FIRE"]))
     assert ("1", "fire") in named.table()
 

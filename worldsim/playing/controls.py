@@ -185,7 +185,7 @@ def controls_for(env: Env[Any, Any]) -> Controls:
     if isinstance(space, spaces.Discrete):
         name = learned or (env.spec.id if env.spec else "")
         familiar = next((chords for part, chords in FAMILIAR.items() if part in name), None)
-        middle = familiar is None and int(space.n) == 3  # left, stay, right
+        middle = familiar is None and not labels and int(space.n) == 3  # left, stay, right
         return Chords(familiar or _discrete(space), idle=int(space.start) + middle, labels=labels)
     return _vector(space)
 

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import tyro
 from torch import nn
 
-from worldsim.checkpoint import World
+from worldsim.checkpoint import World, load
 from worldsim.data.recording import Recording
 from worldsim.openings import pick_openings, write_openings
 from worldsim.provenance import provenance
@@ -56,6 +56,16 @@ class TrainCommand(ABC):
         if world is not None:
             print(f"wrote {self.out} ({world.name}: {len(world.openings)} openings)")
             print(f"next: worldsim play {self.out}   or   worldsim train-agent --in {self.out} --out runs/agent")
+
+    def once(self, **more: Any) -> World:
+        """The world in ``out``, trained first if it is not there; ``more`` joins its provenance."""
+        if not (self.out / "config.json").is_file():
+            world = self.train()
+            if world is None:
+                raise SystemExit(0)  # another process of several
+            world.provenance |= more
+            world.save(self.out)
+        return load(self.out)
 
     def fit_config(self, steps: int, **changes: Any) -> FitConfig:
         """Settings of one ``fit`` of ``steps`` updates: this command's machine and seed, then ``changes``."""
