@@ -44,26 +44,20 @@ def tile_codes(state: PacManState, view: int | None) -> Bytes:
     Returns:
         (B, view, view) uint8 codes, or (B, H, W).
     """
-    count, height, width = state.walls.shape
+    margin = 1 if view is None else view // 2 + 1  # one cell more than is seen: walls look at their neighbours
+    board = _content(state, margin)
+    count, height, width = board.shape
     if view is None:
-        rows = np.broadcast_to(np.arange(-1, height + 1), (count, height + 2))
-        cols = np.broadcast_to(np.arange(-1, width + 1), (count, width + 2))
+        seen, corner = board, np.zeros((count, 2), np.int64)
     else:
-        reach = np.arange(-(view // 2) - 1, view // 2 + 2)  # one cell more on each side: walls look at neighbours
-        rows, cols = state.player[:, :1] + reach, state.player[:, 1:] + reach
-    inside = ((rows >= 0) & (rows < height))[:, :, None] & ((cols >= 0) & (cols < width))[:, None, :]
-    start = np.arange(count)[:, None] * height
-    cells = ((start + np.clip(rows, 0, height - 1)) * width)[:, :, None] + np.clip(cols, 0, width - 1)[:, None, :]
-
-    wall = (state.walls.reshape(-1)[cells] & inside).view(np.uint8)
-    joined = wall[:, 1:-1, :-2] + 2 * wall[:, 1:-1, 2:] + 4 * wall[:, :-2, 1:-1] + 8 * wall[:, 2:, 1:-1]
-    inner = np.ascontiguousarray(cells[:, 1:-1, 1:-1])
-    floor = EMPTY + state.food.reshape(-1)[inner] + 2 * state.pellets.reshape(-1)[inner].view(np.uint8)
-    codes = np.where(wall[:, 1:-1, 1:-1] > 0, WALL + joined, floor.astype(np.uint8))
-    codes[~inside[:, 1:-1, 1:-1]] = VOID
+        corner = state.player - view // 2
+        # One long line of cells for all games: a view is the same pattern of places after each game's first one.
+        first = (np.arange(count) * height + state.player[:, 0]) * width + state.player[:, 1]
+        pattern = (np.arange(view + 2)[:, None] * width + np.arange(view + 2)).ravel()
+        seen = board.reshape(-1)[first[:, None] + pattern].reshape(count, view + 2, view + 2)
+    codes = _still_codes(seen)
 
     games = np.arange(count)
-    corner = np.stack([rows[:, 1], cols[:, 1]], -1)  # (B, 2): the cell in the upper left of the view
     flags = state.flag[:, 0] >= 0
     _lay(codes, games[flags], (state.flag - corner)[flags], np.full(flags.sum(), FLAG))
     looks = _ghost_codes(state)
@@ -71,6 +65,29 @@ def tile_codes(state: PacManState, view: int | None) -> Bytes:
         _lay(codes, games, state.ghosts[:, ghost] - corner, looks[:, ghost])
     _lay(codes, games, state.player - corner, _player_codes(state))
     return codes
+
+
+def _content(state: PacManState, margin: int) -> Bytes:
+    """(B, H + 2 margin, W + 2 margin) uint8 bits: 1 wall, 2 food, 4 pellet, 8 a cell of the board."""
+    count, height, width = state.walls.shape
+    board = np.zeros((count, height + 2 * margin, width + 2 * margin), np.uint8)
+    content = state.walls + 2 * state.food.view(np.uint8) + 4 * state.pellets.view(np.uint8)
+    board[:, margin:-margin, margin:-margin] = content + np.uint8(8)
+    return board
+
+
+def _still_codes(seen: Bytes) -> Bytes:
+    """Codes (B, H - 2, W - 2) of what does not move, for content (B, H, W) with one cell more on each side."""
+    _, height, width = seen.shape
+    line = seen.reshape(-1)  # neighbours across an edge are wrong, and cut away at the end
+    wall = line & 1
+    joined = np.zeros_like(line)
+    joined[1:] = wall[:-1]
+    joined[:-1] += 2 * wall[1:]
+    joined[width:] += 4 * wall[:-width]
+    joined[:-width] += 8 * wall[width:]
+    codes = np.take(_STILL, 16 * line.astype(np.intp) + joined).reshape(seen.shape)
+    return np.ascontiguousarray(codes[:, 1:-1, 1:-1])
 
 
 def planes_of(codes: Bytes) -> Bytes:
@@ -103,6 +120,14 @@ def _player_codes(state: PacManState) -> Ints:
     return np.where(state.outcome == Outcome.FLAG, ON_FLAG, codes)
 
 
+def _still_table() -> Bytes:
+    """(16 * 16,) uint8: code of each content, bits as in `_content`, with each set of walls around it."""
+    table = np.full((16, 16), VOID, dtype=np.uint8)
+    table[8], table[10], table[12] = EMPTY, FOOD, PELLET
+    table[9::2] = WALL + np.arange(16)
+    return table.reshape(-1)
+
+
 def _table() -> Bytes:
     """(NUM_TILES, len(PLANES)) uint8: each tile in words."""
     words: list[tuple[str, ...]] = [()] * NUM_TILES
@@ -125,3 +150,4 @@ def _table() -> Bytes:
 
 
 _PLANES_OF_TILE = _table()
+_STILL = _still_table()
