@@ -21,7 +21,6 @@ from worldsim.errors import BadInput
 from worldsim.noise import stream_keys
 
 _OBSERVATIONS = ("features", "pixels")
-_BOARD = ("rows", "cols", "task", "ghosts", "pellets", "count", "boards_seed")
 
 
 @lru_cache(maxsize=4)
@@ -35,16 +34,10 @@ def open_world(model: str | World, device: str, **board: Any) -> World:
     Args:
         model: a name, a folder or a world.
         device: where it runs.
-        board: of a world that plays on any board, see `worldsim.gnn.boards.on_board`.
+        board: of a world that plays on any board, see `worldsim.World.on_board`.
     """
     world = model if isinstance(model, World) else _cached(str(model), device)
-    if not board:
-        return world
-    if unknown := sorted(set(board) - set(_BOARD)):
-        raise BadInput(f"unknown argument {unknown[0]!r} of a dream; of a board it takes {', '.join(_BOARD)}")
-    from worldsim.gnn.boards import on_board
-
-    return on_board(world, **board)
+    return world.on_board(**board) if board else world
 
 
 def seed_after(seed: int) -> int:
@@ -78,7 +71,7 @@ class DreamVectorEnv(gym.vector.VectorEnv[Any, Any, Any]):
             CPU with AVX512-BF16 or AMX, and on GPUs.
         compiled: compile the step; pays for long runs, as the first step then takes a quarter of a minute.
         board: ``rows``, ``cols``, ``task``, ``ghosts``, ``pellets``, ``count`` of openings and ``boards_seed``, for
-            worlds that play on any board (kind "graph"), see `worldsim.gnn.boards.on_board`.
+            worlds that play on any board, see `worldsim.World.on_board`.
     """
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 8, "autoreset_mode": AutoresetMode.SAME_STEP}

@@ -12,6 +12,7 @@ import json
 import os
 import typing
 from importlib import import_module
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,9 @@ KINDS = {
     "graph": "worldsim.gnn.world:GraphWorld",
 }
 """Every kind of world model and where its class lives: the one line that a new kind adds."""
+
+BOARDS = {"graph": "worldsim.gnn.boards:on_board"}
+"""Kinds whose worlds play on any board, and the function (world, **board) that gives a world another one."""
 
 _FORMAT = 1
 
@@ -72,6 +76,25 @@ class World:
             os.replace(folder / f"{name}.tmp", folder / name)
         return folder
 
+    def on_board(self, **board: Any) -> World:
+        """This world on another board.
+
+        Args:
+            board: what the kind's function in `BOARDS` takes: for graph worlds see `worldsim.gnn.boards.on_board`.
+
+        Raises:
+            BadInput: an argument that it does not take, or a kind that keeps to the board that it learned.
+        """
+        movers = {kind: _imported(path) for kind, path in BOARDS.items()}
+        known = [name for mover in movers.values() for name in list(signature(mover).parameters)[1:]]
+        if unknown := sorted(set(board) - set(known)):
+            raise BadInput(f"unknown argument {unknown[0]!r} of a dream; of a board it takes {', '.join(known)}")
+        if self.kind not in movers:
+            kinds = ", ".join(movers)
+            raise BadInput(f"only {kinds} worlds can change their board, {self.name!r} is of kind {self.kind!r}")
+        moved: World = movers[self.kind](self, **board)
+        return moved
+
 
 def new_model(kind: str, config: Any) -> Any:
     """An untrained model of a kind; ``config`` is the kind's dataclass or a dictionary of its fields."""
@@ -79,8 +102,7 @@ def new_model(kind: str, config: Any) -> Any:
         raise BadInput(
             f"expected one of the kinds {', '.join(KINDS)}, got {kind!r}; is this worldsim older than the world?"
         )
-    module, name = KINDS[kind].split(":")
-    cls = getattr(import_module(module), name)
+    cls = _imported(KINDS[kind])
     return cls(_build(cls.Config, config, kind) if isinstance(config, dict) else config)
 
 
@@ -123,6 +145,12 @@ def read_config(folder: Path) -> dict[str, Any]:
             "train it again or upgrade worldsim"
         )
     return dict(config)
+
+
+def _imported(path: str) -> Any:
+    """What ``"module:name"`` names."""
+    module, name = path.split(":")
+    return getattr(import_module(module), name)
 
 
 def _find(name: str) -> Path:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import warnings
+from pathlib import Path
 
 import gymnasium as gym
 import numpy as np
@@ -12,6 +14,8 @@ from stable_baselines3.common.env_checker import check_env as sb3_check_env
 
 import worldsim
 from tests.worlds import spatial_folder
+from worldsim.checkpoint import KINDS
+from worldsim.envs import dream
 from worldsim.errors import BadInput
 from worldsim.testing import check_vector_env
 
@@ -116,3 +120,14 @@ def test_a_loaded_world_needs_no_name() -> None:
     world = worldsim.load(spatial_folder())
     env = worldsim.envs.dream.DreamVectorEnv(2, world)
     assert env.reset(seed=0)[0].shape == (2, *world.model.observation_space.shape)
+
+
+def test_environments_know_no_model_by_name() -> None:
+    models = {path.split(":")[0].split(".")[1] for path in KINDS.values()}
+    assert "gnn" in models
+    for path in sorted(Path(dream.__file__).parent.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            for name in names:
+                assert not (name.startswith("worldsim.") and name.split(".")[1] in models), (path.name, name)
