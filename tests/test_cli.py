@@ -196,3 +196,4 @@ def test_a_framed_complaint_becomes_a_line() -> None:
 """
     assert condense(framed) == "bad value for --steps"
     assert condense("") == "the arguments could not be read"
+    assert condense("ENV An id. (required)\n--out PATH A folder. (required)") == "ENV An id.; --out PATH A folder."

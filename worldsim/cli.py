@@ -152,7 +152,8 @@ def condense(boxed: str) -> str:
         if line and set(line) <= set("─-├┤"):
             break
         body.append(line)
-    return " ".join(" ".join(body).split()) or "the arguments could not be read"
+    said = re.sub(r" \(required\)(?: |$)", "; ", " ".join(" ".join(body).split())).removesuffix("; ")
+    return said or "the arguments could not be read"
 
 
 def explain(error: BaseException) -> tuple[int, str] | None:

@@ -9,6 +9,7 @@ from typing import Literal
 
 import torch
 from gymnasium.spaces import Discrete
+from typing_extensions import Self
 
 from worldsim.checkpoint import World, load
 from worldsim.data.recording import Recording
@@ -77,6 +78,10 @@ class TrainGameGAN(TrainCommand):
         names = ("steps", "batch", "length", "learning_rate", "critic_rate", "blur")
         given = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
         return replace(PRESETS[self.preset], **given)
+
+    def shorter(self, share: float) -> Self:
+        """The same with so large a share of the updates."""
+        return replace(self, steps=max(1, round(share * self.settings.steps)))
 
     def train(self) -> World | None:
         """The whole of it; returns the world (None in processes other than the first)."""

@@ -113,13 +113,13 @@ def play(
     act = SavedAgent(agent) if isinstance(agent, str | Path) else agent
     with contextlib.ExitStack() as opened:
         opened.enter_context(quiet_sdl(headless))
-        check_display()
         if isinstance(env, Env):
             name = env.spec.id if env.spec else "play"
         else:
             name = str(env)
             env = open_environment(env, temperature, horizon, act, env_kwargs)
             opened.callback(env.close)
+        check_display()  # after the name: a wrong one is the user's first mistake
         if components or background or foreground:
             from worldsim.playing.components import ComponentView  # needs torch, which other games do without
 

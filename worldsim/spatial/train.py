@@ -10,6 +10,7 @@ import numpy as np
 import torch
 import tyro
 from numpy.typing import NDArray
+from typing_extensions import Self
 
 from worldsim.checkpoint import World
 from worldsim.data.recording import Recording
@@ -24,6 +25,7 @@ from worldsim.spatial.world import SpatialConfig, SpatialWorld
 from worldsim.training import FitResult, fit
 from worldsim.training.command import TrainCommand
 from worldsim.training.config import FitConfig
+from worldsim.training.start import start_as
 from worldsim.vae.colour import colour_weights
 from worldsim.vae.patch_vq import PatchVQConfig
 
@@ -54,6 +56,11 @@ class TrainSpatial(TrainCommand):
     """Nats of the outcome against mean nats of a cell."""
     transition: tyro.conf.Suppress[TransitionConfig] = field(default_factory=TransitionConfig)
 
+    def shorter(self, share: float) -> Self:
+        """The same with so large a share of the updates of both parts."""
+        vision, steps = (max(1, round(share * n)) for n in (self.vision_steps, self.steps))
+        return replace(self, vision_steps=vision, steps=steps)
+
     def train(self) -> World | None:
         """The whole of it; returns the world (None in processes other than the first)."""
         recording = Recording(self.recording)
@@ -72,6 +79,8 @@ class TrainSpatial(TrainCommand):
             torch.manual_seed(self.seed)
             model = SpatialWorld(config)
         model.outcome.set_table(table)
+        if self.start_from:
+            start_as(model, self.start_from)
         began = time.perf_counter()
         seen = self.fit_vision(model, recording)
         with torch.inference_mode():

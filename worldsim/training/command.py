@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import tyro
 from torch import nn
+from typing_extensions import Self
 
 from worldsim.checkpoint import World, load
 from worldsim.data.recording import Recording
@@ -35,6 +36,9 @@ class TrainCommand(ABC):
     """Most steps of one."""
     seed: int = 0
     """Of weights, batches and openings."""
+    start_from: str = ""
+    """A world whose weights this one begins with, as far as they fit: a folder or a bundled name, of the same kind and
+    sizes."""
     precision: Literal["32-true", "bf16-mixed"] = "bf16-mixed"
     """bf16-mixed is about twice as fast on CPUs with AVX512-BF16 or AMX and on GPUs."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -56,6 +60,10 @@ class TrainCommand(ABC):
         if world is not None:
             print(f"wrote {self.out} ({world.name}: {len(world.openings)} openings)")
             print(f"next: worldsim play {self.out}   or   worldsim train-agent --in {self.out} --out runs/agent")
+
+    def shorter(self, share: float) -> Self:
+        """The same with so large a share of the updates."""
+        raise NotImplementedError
 
     def once(self, **more: Any) -> World:
         """The world in ``out``, trained first if it is not there; ``more`` joins its provenance."""
@@ -98,6 +106,8 @@ class TrainCommand(ABC):
         last = fits[-1]
         if last.rank != 0:
             return None
+        if self.start_from:
+            more.setdefault("started_from", Path(self.start_from).name)
         logs = {key: value for part in fits for key, value in part.logs.items()}
         self.out.mkdir(parents=True, exist_ok=True)
         stretches = pick_openings(recording, self.openings, self.opening_steps, self.seed, whole)

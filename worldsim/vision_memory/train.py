@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from typing_extensions import Self
 
 from worldsim.checkpoint import World
 from worldsim.data.recording import Recording
@@ -19,6 +20,7 @@ from worldsim.space_json import to_json
 from worldsim.training import FitResult, fit
 from worldsim.training.command import TrainCommand
 from worldsim.training.processes import in_first
+from worldsim.training.start import start_as
 from worldsim.vae.colour import colour_weights
 from worldsim.vae.conv_vae import ConvVAE
 from worldsim.vae.images import shrink
@@ -79,6 +81,11 @@ class TrainVisionMemory(TrainCommand):
         given = {f.name: getattr(self, f.name, None) for f in fields(Settings)}
         return replace(PRESETS[self.preset], **{name: value for name, value in given.items() if value is not None})
 
+    def shorter(self, share: float) -> Self:
+        """The same with so large a share of the updates of V and of M."""
+        vision, memory = (max(1, round(share * n)) for n in (self.settings.vision_steps, self.settings.memory_steps))
+        return replace(self, vision_steps=vision, memory_steps=memory)
+
     def train(self) -> World | None:
         """The whole of it; returns the world (None in processes other than the first)."""
         recording, began = Recording(self.recording), time.perf_counter()
@@ -117,6 +124,8 @@ class TrainVisionMemory(TrainCommand):
             model = VisionMemoryWorld(config)
         if model.outcome is not None and table is not None:
             model.outcome.set_table(table)
+        if self.start_from:
+            start_as(model, self.start_from)
         return model
 
     def fit_vision(self, vision: ConvVAE, recording: Recording) -> FitResult:
