@@ -56,10 +56,15 @@ def test_compiled_noise_is_the_noise(size: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_a_compiled_dream_is_the_same_dream(precision: str) -> None:
-    plain, compiled = dreamed(8, 6, precision=precision), dreamed(8, 6, precision=precision, compiled=True)
-    tolerance = 1e-4 if precision == "fp32" else 0.05
-    torch.testing.assert_close(compiled.state["h"], plain.state["h"], rtol=0, atol=tolerance)
-    if precision == "fp32":
-        assert torch.equal(compiled.state["codes"], plain.state["codes"])
+def test_a_compiled_dream_is_the_same_dream() -> None:
+    plain, compiled = dreamed(8, 6), dreamed(8, 6, compiled=True)
+    torch.testing.assert_close(compiled.state["h"], plain.state["h"], rtol=0, atol=1e-4)
+    assert torch.equal(compiled.state["codes"], plain.state["codes"])
+
+
+@pytest.mark.slow
+def test_a_compiled_dream_in_bf16_rounds_a_little_differently() -> None:
+    """One step: a code that falls on the other side of its threshold makes later states another dream."""
+    plain, compiled = dreamed(16, 1, precision="bf16"), dreamed(16, 1, precision="bf16", compiled=True)
+    torch.testing.assert_close(compiled.state["h"], plain.state["h"], rtol=0, atol=0.02)
+    assert (compiled.state["codes"] == plain.state["codes"]).float().mean() > 0.95

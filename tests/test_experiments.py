@@ -30,6 +30,7 @@ def test_small_is_a_default_that_options_override(name: str, monkeypatch: pytest
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)  # CarRacing draws 40 frames a second where the machine is busy
 @pytest.mark.parametrize(
     ("name", "needs", "more", "trials"),
     [
