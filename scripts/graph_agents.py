@@ -1,4 +1,4 @@
-"""Agents that learned in the graph dream, tested in the real game; to stand beside those of scripts/pacman_transfer.py.
+"""Agents that learned in the graph dream, tested in the real game, in one table with those of the other worlds.
 
     python scripts/graph_agents.py --seeds 0 1 2
     python scripts/graph_agents.py --small
@@ -6,6 +6,9 @@
 The task is `WorldSim/PacManFlag-v0` on its own board of 14 x 14 cells, which the world never saw in its recordings: it
 dreams on boards that the game's generator makes. The agent sees 7 x 7 symbols, which the real game shows too
 (observation="grid"), so it sits down in either. Scored on episodes that nobody trained on, drawing actions.
+
+The rows of other worlds are not measured here: they are read from the files that scripts/pacman_transfer.py and
+scripts/gamegan_table1.py wrote (--beside), with the steps and seeds that those had.
 """
 
 from __future__ import annotations
@@ -25,6 +28,7 @@ from worldsim.agents import evaluate, train_agent
 from worldsim.agents.score import half_width
 from worldsim.errors import BadInput, Stopped
 
+MEASURED = Path(__file__).parents[1] / "docs" / "measured"
 HORIZON = 60  # as in the other dreams of this game, which ends by itself at its 40th step
 
 
@@ -44,6 +48,8 @@ class Args:
     """Real ones for each agent."""
     boards: int = 1024
     """Openings of the dream, each on a board of its own."""
+    beside: tuple[Path, ...] = (MEASURED / "rows.jsonl", MEASURED / "gamegan_rows.jsonl")
+    """Rows of other worlds' agents."""
     small: bool = False
     """A minute: one seed, 8,192 steps, 100 episodes."""
 
@@ -85,16 +91,37 @@ def main(args: Args) -> None:
             if not any((row["learned in"], row["seed"]) == (place, seed) for row in rows):
                 rows.append(agent(place, seed, args))
                 path.write_text(json.dumps(rows, indent=1) + "\n")
-    lines = ["| learned in | steps | real return, mean over seeds (95 %) | in its dream | seeds | episodes a seed |"]
-    lines.append("|---|---:|---:|---:|---:|---:|")
-    for place, name in (("dream", "dream (`pacman-graph`)"), ("reality", "reality, the same symbols")):
-        mine = [row for row in rows if row["learned in"] == place]
+    text = table(rows, [json.loads(line) for file in args.beside for line in file.read_text().splitlines()])
+    (args.out / "table.md").write_text(text)
+    print(text)
+
+
+def table(own: list[dict[str, Any]], others: list[dict[str, Any]]) -> str:
+    """Agents of this script, then those of other worlds: one line for each place and number of steps."""
+    lines: dict[tuple[str, str, int], list[dict[str, Any]]] = {}
+    for row in own:
+        name = "dream (`pacman-graph`)" if row["learned in"] == "dream" else "reality"
+        lines.setdefault((name, "symbols", row["steps"]), []).append(row)
+    for row in others:
+        world = row["real"]["env"].rpartition(" through ")[2]
+        if world == "untrained":
+            continue
+        name = f"dream (`{world}`)" if row["dream"] else "random" if row["condition"] == "random" else "reality"
+        seen = "" if name == "random" else f"features of `{world}`"
+        found = {"seed": row["seed"], "real": row["real"]["mean"], "n": row["real"]["n"]}
+        found |= {"dreamed": row["dream"]["mean"]} if row["dream"] else {}
+        rows = lines.setdefault((name, seen, row["steps"]), [])
+        if all(known["seed"] != row["seed"] for known in rows):  # two files may hold the same row
+            rows.append(found)
+    head = ["learned in", "sees", "steps", "real return, mean over seeds (95 %)", "in its dream", "seeds"]
+    text = ["| " + " | ".join([*head, "episodes a seed"]) + " |", "|---|---|" + "---:|" * 5]
+    for (name, seen, steps), mine in lines.items():
         real = np.array([row["real"] for row in mine])
-        dreamed = f"{np.mean([row['dreamed'] for row in mine]):.2f}" if place == "dream" else ""
         score = f"{real.mean():.2f} ± {half_width(real):.2f}" if len(mine) > 1 else f"{real.mean():.2f}"
-        lines.append(f"| {name} | {mine[0]['steps']:,} | {score} | {dreamed} | {len(mine)} | {mine[0]['n']:,} |")
-    (args.out / "table.md").write_text("\n".join(lines) + "\n")
-    print("\n".join(lines))
+        dreamed = f"{np.mean([row['dreamed'] for row in mine]):.2f}" if "dreamed" in mine[0] else ""
+        cells = [name, seen, f"{steps:,}" if steps else "", score, dreamed, str(len(mine)), f"{mine[0]['n']:,}"]
+        text.append("| " + " | ".join(cells) + " |")
+    return "\n".join(text) + "\n"
 
 
 if __name__ == "__main__":

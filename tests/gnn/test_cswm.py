@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from worldsim.errors import BadInput
+from worldsim.gnn.cswm.games import Stretches, stretches
 from worldsim.gnn.cswm.model import CSWM, CSWMConfig
 from worldsim.gnn.cswm.ranking import rank
 from worldsim.gnn.cswm.shapes import SHAPES, SIDE, draw, push, random_episodes
@@ -82,6 +83,26 @@ def test_ranks_of_known_answers() -> None:
     assert off.reciprocal == pytest.approx((1 + 1 / 2 + 1 + 1 / 3) / 4)
     tied = rank(torch.zeros(2, 1), torch.zeros(2, 1), torch.tensor([0, 1]))
     assert tied.hits == 0.0  # a model that maps everything to one point knows nothing
+
+
+def test_stretches_are_real_play_that_no_ending_cuts() -> None:
+    found = stretches("WorldSim/PacManMaze-v0", 5, 4, seed=0)
+    assert found.frames.shape == (5, 5, 84, 84, 3)
+    assert found.actions.shape == (5, 4)
+    again = stretches("WorldSim/PacManMaze-v0", 5, 4, seed=0)
+    assert (again.frames == found.frames).all()
+    assert (stretches("WorldSim/PacManMaze-v0", 5, 4, seed=1).frames != found.frames).any()
+    still = found.actions == 0
+    unlike = (found.frames[:, 1:] != found.frames[:, :-1]).any((2, 3, 4))
+    assert not unlike[still].any()  # a maze without ghosts: who stands still sees the same
+    assert unlike[~still].any()
+
+
+def test_pictures_have_one_number_where_they_are_equal() -> None:
+    frames = np.zeros((4, 2, 3, 3, 3), np.uint8)
+    frames[1, 1, 0, 0, 0] = frames[3, 1, 0, 0, 0] = 9
+    number = Stretches(frames, np.zeros((4, 1), np.int64)).numbers(1)
+    assert number[0] == number[2] != number[1] == number[3]
 
 
 def test_it_keeps_the_contract_and_retrieves_frames_that_it_has() -> None:
