@@ -62,12 +62,11 @@ def _row(trial: Trial, seed: int, home: Seat, out: Path, means: Means) -> dict[s
         plain = Seat(home.env_id, home.env_kwargs)
         score = score_in_reality(None, plain, means.episodes, means.workers)
         return row | {"real": score.to_json(episodes=False), "dream": None}
-    folder = "".join(letter if letter.isalnum() else "-" for letter in f"{trial.name}-{seed}")
     agent = train_cma(
         trial.seat,
         trial.steps,
         seed,
-        out / "agents" / folder,
+        out / "agents" / folder_of(trial.name, seed),
         hyperparameters=trial.hyperparameters,
         workers=1 if trial.seat.dreamed else means.workers,
         ray=None if trial.seat.dreamed else means.ray,
@@ -78,6 +77,11 @@ def _row(trial: Trial, seed: int, home: Seat, out: Path, means: Means) -> dict[s
     best = max(agent.about["scores"], key=lambda found: found["mean"])
     row |= {name: agent.about[name] for name in ("steps", "generations", "seconds", "parameters")}
     return row | {"real": score.to_json(episodes=False), "dream": best if trial.seat.dreamed else None}
+
+
+def folder_of(trial: str, seed: int) -> str:
+    """Name of the folder in ``out/agents`` that holds a trial's agent."""
+    return "".join(letter if letter.isalnum() else "-" for letter in f"{trial}-{seed}")
 
 
 def markdown(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -41,6 +41,7 @@ _DREAMS = {
     "WorldSim/PacManGameGAN-v0": ("pacman-gamegan", 40),  # of WorldSim/PacManFlag-v0; it does not know the 40th step
     "WorldSim/MazeGameGAN-v0": ("maze-gamegan", 500),  # of WorldSim/PacManMaze-v0
     "WorldSim/PacManGraphDream-v0": ("pacman-graph", 500),  # of WorldSim/PacManGraph-v0
+    "WorldSim/TakeCoverDream-v0": ("takecover-vm", 2100),  # of WorldSim/TakeCover-v0
 }
 """Ids of bundled worlds, and the steps after which an episode is truncated."""
 

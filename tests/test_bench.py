@@ -77,7 +77,8 @@ def test_quick_measures_every_part(shell: Shell, tmp_path: Path) -> None:
     found = json.loads((tmp_path / "kept" / "speed.json").read_text())
     assert found["machine"]["threads"] == 1
     assert found["machine"]["torch"]
-    assert {row["part"] for row in found["rows"]} == {"games", "recording", "loading", "dreams", "rival", "training"}
+    parts = {"games", "recording", "loading", "dreams", "rival", "training", "gamegan"}
+    assert {row["part"] for row in found["rows"]} == parts
     for row in found["rows"]:
         assert row["rate"] is None or row["rate"] > 0
         assert row["rate"] is not None or "not installed" in row["note"]
@@ -91,6 +92,7 @@ def test_bad_input_is_one_line(shell: Shell) -> None:
     for args, hint in (
         (("--only", "everything"), "everything"),
         (("--rounds", "0"), "must be above 0"),
+        (("--presets", "huge"), "--presets takes small, small-m"),
         (("--worlds", "nowhere", "--only", "dreams"), "no world named 'nowhere'"),
     ):
         done = shell("bench", *args)

@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import Literal
 
 import worldsim
-from worldsim.bench import dreams, games, learning, recordings, worlds
+from worldsim.bench import dreams, gamegans, games, learning, recordings, worlds
 from worldsim.bench.contest import Pace, Row, measure
 from worldsim.bench.rival import Rival
 from worldsim.checkpoint import World
 from worldsim.errors import BadInput
+from worldsim.gamegan.presets import PRESETS
 
-Part = Literal["games", "recording", "loading", "dreams", "rival", "training"]
-PARTS: tuple[Part, ...] = ("games", "recording", "loading", "dreams", "rival", "training")
+Part = Literal["games", "recording", "loading", "dreams", "rival", "training", "gamegan"]
+PARTS: tuple[Part, ...] = ("games", "recording", "loading", "dreams", "rival", "training", "gamegan")
 
 
 @dataclass(frozen=True)
@@ -36,11 +37,15 @@ class Plan:
     rival_python: str | None
     worlds: tuple[str, ...]
     """Names or folders, beside the untrained ones."""
+    presets: tuple[str, ...]
+    """Of GameGAN."""
 
     def __post_init__(self) -> None:
         """Refuse what could only fail later."""
         if unknown := set(self.parts) - set(PARTS):
             raise BadInput(f"--only takes {', '.join(PARTS)}; got {sorted(unknown)[0]!r}")
+        if unknown := set(self.presets) - set(PRESETS):
+            raise BadInput(f"--presets takes {', '.join(PRESETS)}; got {sorted(unknown)[0]!r}")
         smallest = min(self.threads, self.pace.rounds, self.envs, self.frames, *self.streams)
         if smallest < 1 or self.pace.seconds <= 0:
             raise BadInput("threads, seconds, rounds and all sizes must be above 0")
@@ -86,6 +91,11 @@ class Plan:
     def _training(self, folder: Path) -> Iterator[list[Row]]:
         for contest in learning.contests(*self._untrained(folder), self.batches):
             yield measure(contest, self.pace)
+
+    def _gamegan(self, folder: Path) -> Iterator[list[Row]]:
+        for preset in self.presets:
+            world = worlds.gamegan_world(folder, preset)
+            yield measure(gamegans.contest(preset, world, 1, self.streams), self.pace)
 
     def _untrained(self, folder: Path) -> tuple[World, World]:
         return worlds.car_world(folder, True), worlds.spatial_world(folder)

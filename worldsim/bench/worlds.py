@@ -13,6 +13,8 @@ from gymnasium.spaces import Box, Discrete
 from worldsim.checkpoint import World, new_model
 from worldsim.data.episode import Episode
 from worldsim.data.shard import About
+from worldsim.gamegan.presets import PRESETS
+from worldsim.gamegan.world import GameGANConfig
 from worldsim.openings import Openings, write_openings
 from worldsim.space_json import to_json
 from worldsim.spatial.world import SpatialConfig
@@ -37,6 +39,15 @@ def spatial_world(folder: Path) -> World:
     space, shape = Discrete(5), (84, 84, 3)
     config = SpatialConfig(shape, to_json(space), _OUTCOMES)
     return _world(folder / "spatial.h5", "spatial", config, space, shape, "spatial 7x7")
+
+
+def gamegan_world(folder: Path, preset: str) -> World:
+    """GameGAN as a preset builds it, for five actions, with frames of the size that it draws."""
+    settings, space = PRESETS[preset], Discrete(5)
+    side = settings.flat.side if settings.simulator == "flat" else settings.grid.cell * settings.grid.rows
+    shape = (side, side, 3)
+    config = GameGANConfig(shape, to_json(space), _OUTCOMES, settings.simulator, settings.grid, settings.flat, preset)
+    return _world(folder / f"gamegan-{preset}.h5", "gamegan", config, space, shape, f"GameGAN {preset}")
 
 
 def _world(path: Path, kind: str, config: Any, space: Space[Any], shape: tuple[int, int, int], name: str) -> World:

@@ -21,17 +21,20 @@ class Bench:
     """Where the numbers go."""
     threads: int = 2
     """CPU threads, of torch and of whatever else takes a number."""
-    only: tuple[Literal["games", "recording", "loading", "dreams", "rival", "training"], ...] = (
+    only: tuple[Literal["games", "recording", "loading", "dreams", "rival", "training", "gamegan"], ...] = (
         "games",
         "recording",
         "loading",
         "dreams",
         "rival",
         "training",
+        "gamegan",
     )
     """Parts to run."""
     worlds: tuple[str, ...] | None = None
     """Names or folders of trained worlds to dream in (default: all bundled ones)."""
+    presets: tuple[str, ...] = ("small", "small-m")
+    """Of GameGAN. Each of the published ones takes minutes of a CPU and up to 10 GB."""
     streams: tuple[int, ...] = (1, 16, 64, 256, 1024)
     """How many dreams side by side."""
     envs: int = 512
@@ -79,6 +82,7 @@ class Bench:
             self.compiled and not self.quick,
             self.rival_python,
             tuple(bundled()) if self.worlds is None else self.worlds,
+            self.presets[:1] if self.quick else self.presets,
         )
         machine, console, rows = this_machine(threads), Console(stderr=True), []
         for part, found in plan.run(lambda part: console.print(f"measuring: {part}", highlight=False, soft_wrap=True)):
