@@ -5,8 +5,8 @@
 
 A table stands between the comments ``<!-- table:NAME -->`` and ``<!-- end:NAME -->``; what is written around it stays.
 ``transfer`` is of rows.jsonl (scripts/pacman_transfer.py), ``screen-GAME`` of GAME.json (worldsim evaluate-world),
-``bench`` of bench.json (worldsim bench) and ``aims`` those of its rows that have an aim, ``worlds`` of the bundled
-worlds' own config.json. The scores on the cards of the bundled worlds are written too.
+``bench`` of bench.json (worldsim bench), ``aims`` those of its rows that have an aim, ``bench-gamegan`` of
+bench-gamegan.json, ``worlds`` of the bundled worlds' own config.json. The scores on their cards are written too.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from typing import Any
 import tyro
 
 from worldsim.agents.transfer import markdown, read, summary
+from worldsim.bench.report import rounded
 from worldsim.bundled import bundled, bundled_folder
 from worldsim.card import card
 from worldsim.errors import BadInput
@@ -30,7 +31,7 @@ from worldsim.metrics.report import number
 
 ROOT = Path(__file__).resolve().parents[1]
 MEASURED = ROOT / "docs" / "measured"
-PAGES = ("README.md", "docs/results.md")
+PAGES = ("README.md", "docs/results.md", "docs/gamegan.md")
 KINDS = {
     "spatial": "codes on a grid, ours",
     "vision-memory": "VAE + MDN-RNN, published",
@@ -121,14 +122,14 @@ def worlds() -> str:
     return table(["world", "kind", "learned from", "updates", "minutes", "MB"], lines)
 
 
-def bench(aims: bool = False) -> str:
+def bench(name: str = "bench", aims: bool = False) -> str:
     """Every row, or those with an aim, with its ratio to what it is compared with."""
-    measured = json.loads((MEASURED / "bench.json").read_text(encoding="utf-8"))
+    measured = json.loads((MEASURED / f"{name}.json").read_text(encoding="utf-8"))
     lines = []
     for row in measured["rows"]:
         if aims and row["aim"] is None:
             continue
-        rate = "" if row["rate"] is None else f"{row['rate']:,.0f} {row['unit']}"
+        rate = "" if row["rate"] is None else f"{rounded(row['rate'])} {row['unit']}"
         ratio = "" if row["ratio"] is None else f"{row['ratio']:.2f} x {row['against']}"
         aim = "" if row["aim"] is None else f"{row['aim']:g}"
         lines.append([row["what"], row["settings"], rate, ratio, aim, row["note"]])
@@ -165,6 +166,7 @@ def filled(page: str) -> str:
                 "transfer": transfer,
                 "worlds": worlds,
                 "bench": bench,
+                "bench-gamegan": partial(bench, "bench-gamegan"),
                 "aims": partial(bench, aims=True),
             }
             if name not in tables:

@@ -27,7 +27,15 @@ def show(rows: Sequence[tuple[str, Row]], machine: Machine) -> None:
         if part not in (None, section):
             table.add_section()
         part = section
-        table.add_row(row.what, row.settings, _rate(row.rate), row.unit, _ratio(row), _aim(row), row.note)
+        table.add_row(
+            row.what,
+            row.settings,
+            "-" if row.rate is None else rounded(row.rate),
+            row.unit,
+            _ratio(row),
+            _aim(row),
+            row.note,
+        )
     console.print(table, highlight=False)
 
 
@@ -44,9 +52,8 @@ def save(path: Path, rows: Sequence[tuple[str, Row]], machine: Machine, settings
     os.replace(partial, path)
 
 
-def _rate(rate: float | None) -> str:
-    if rate is None:
-        return "-"
+def rounded(rate: float) -> str:
+    """Three digits or more."""
     return f"{rate:,.0f}" if rate >= 100 else f"{rate:.3g}"
 
 
