@@ -153,7 +153,8 @@ class GameGANObjective(nn.Module):
         size = (rows, steps, self.simulator.noise_size)
         noise = torch.randn(size, generator=generator, device=real.device)
         mute = self.share < settings.mute_until
-        given = self._paired(rows, judged) if settings.simulator == "grid" and not mute else 0
+        informed = settings.simulator == "grid" and settings.informed and not mute
+        given = self._paired(rows, judged) if informed else 0
         blur = None
         if settings.blur:
             blur = settings.blur * torch.randn(real[:, 1:].shape, generator=generator, device=real.device)

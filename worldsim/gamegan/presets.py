@@ -51,6 +51,9 @@ class Settings:
     """Share of the run from which on only the opening frame is real; in between it falls linearly."""
     mute_until: float = 0.03
     """Share of the run that is trained without choices: what can be known is then learned first."""
+    informed: bool = True
+    """Whether choices are read off the real next frame in training (the noise encoder of the grid); else they are drawn
+    from the prior, which nothing but the reconstruction teaches."""
     judged_from: float = 0.75
     """Share of the run from which on critics judge."""
     alone: int = 30
