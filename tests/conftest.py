@@ -33,6 +33,13 @@ if "torch" in sys.modules:
     sys.modules["torch"].set_num_threads(1)
 
 
+@pytest.fixture(autouse=True)
+def same_weights() -> None:
+    """Untrained networks are the same in every run, whichever tests are run."""
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(0)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def no_network() -> Iterator[None]:
     """A connection to another machine is a mistake of the test."""

@@ -47,8 +47,8 @@ def test_following_looks_at_the_real_frame_and_imagining_at_its_own() -> None:
 
 def test_what_followed_decides_the_choices_that_are_remembered() -> None:
     model = world().eval().requires_grad_(False)
-    noise, action = torch.randn(8, model.noise_size), torch.zeros(8, dtype=torch.int64)
-    first, second, third = frames(model, 3)[:, None].expand(-1, 8, -1, -1, -1)
+    noise, action = torch.randn(64, model.noise_size), torch.zeros(64, dtype=torch.int64)  # few choices differ at first
+    first, second, third = frames(model, 3)[:, None].expand(-1, 64, -1, -1, -1)
     state = model.start(first, noise)
     one, two = (model.follow(state, action, after, noise) for after in (second, third))
     assert not torch.equal(one["h"], two["h"])
