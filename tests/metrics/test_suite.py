@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
+import imageio.v3 as imageio
 import numpy as np
 import pytest
 
@@ -17,8 +18,9 @@ from worldsim.metrics.estimate import Estimate
 from worldsim.metrics.reality import reality_of
 from worldsim.metrics.report import cell
 from worldsim.metrics.suite import PARTS, Suite
+from worldsim.spatial.world import SpatialWorld
 
-SMALL = ["--rows", "30", "--steps", "14", "--horizon", "5"]
+SMALL = ["--rows", "30", "--steps", "14", "--horizon", "5", "--drift", "5"]
 
 
 class Blob(gym.Env[Any, Any]):
@@ -69,6 +71,7 @@ def test_every_part_from_the_command_line(tmp_path: Path, capsys: pytest.Capture
         for source in ("real, other seeds", "untrained")
     )
     assert untrained > floor
+    assert imageio.imread(tmp_path / "PacManFlag-v0-untrained.png").shape == (3 * 3 * 84, 3 * 84, 3)  # steps 0, 1, 5
     page = (tmp_path / "PacManFlag-v0.md").read_text()
     assert "| walls kept, steps 1-15 | 1.000" in page
     assert data["about"]["settings"]["rows"] == 30
@@ -79,7 +82,8 @@ def test_a_game_that_exposes_nothing(tmp_path: Path, blob: str, capsys: pytest.C
     assert "does not expose its truth" in capsys.readouterr().err
     data = json.loads((tmp_path / "Blob-v0.json").read_text())
     found = {(i["part"], i["measure"], i["source"]): i for i in data["found"]}
-    assert {part for part, _, _ in found} == {"open-loop", "obedience", "distance", "calibration"}
+    assert {part for part, _, _ in found} == {"open-loop", "latent", "obedience", "distance", "calibration"}
+    assert found["latent", "latent drift, step 5", "untrained"]["n"] > 0
     assert found["open-loop", "score off by, step 5", "copy last frame"]["value"] == 5
     assert found["obedience", "inverse model agrees, steps 1-15", "real"]["value"] > 0.5  # what it saw, it learned
     assert not [key for key in found if "walls" in key[1] or "real, other chance" in key[2]]
@@ -100,6 +104,18 @@ def test_mistakes_are_one_line(words: list[str], says: str, tmp_path: Path, caps
     assert says in error
     assert error.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_world_without_a_latent_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(SpatialWorld, "latent")
+    words = ["evaluate-world", str(spatial_folder()), "--out", str(tmp_path), *SMALL, "--parts", "latent"]
+    assert main(words) == 0
+    assert "No latent to follow in untrained" in capsys.readouterr().err
+    assert "No latent to follow in untrained" in (tmp_path / "PacManFlag-v0.md").read_text()
+    found = json.loads((tmp_path / "PacManFlag-v0.json").read_text())["found"]
+    assert {item["measure"].split(",")[0] for item in found if item["part"] == "latent"} == {"reconstruction"}
 
 
 def test_worlds_in_one_table_have_different_names() -> None:

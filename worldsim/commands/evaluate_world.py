@@ -16,7 +16,8 @@ from tyro.conf import Positional
 class EvaluateWorld:
     """Measure worlds against the real game: every number beside a noise floor and the baseline that copies a frame.
 
-    Parts: open-loop (real actions, imagined pictures), obedience (moves, another action with the same noise, inverse
+    Parts: open-loop (real actions, imagined pictures), latent (reconstruction; drift between encoder and dream; a
+    picture), obedience (moves, another action with the same noise, inverse
     dynamics), census (what is on screen over 200 own steps), home (K moves and back), distance (Frechet and kernel
     distance, coverage), calibration (reward and ending). Games whose truth is not exposed, all but worldsim's Pac-Man,
     get pixels, features, reward and ending only. docs/metrics.md says what each number means.
@@ -26,7 +27,7 @@ class EvaluateWorld:
     """Bundled names or world folders; several stand in one table."""
     against: str | None = None
     """Id of the real environment (default: the one that the first world learned from)."""
-    parts: tuple[str, ...] = ("open-loop", "obedience", "census", "home", "distance", "calibration")
+    parts: tuple[str, ...] = ("open-loop", "latent", "obedience", "census", "home", "distance", "calibration")
     """What to measure; separated by spaces or commas."""
     rows: int = 256
     """Games side by side, and episodes of open loop and calibration."""
@@ -34,6 +35,8 @@ class EvaluateWorld:
     """Steps of own play."""
     horizon: int = 60
     """Farthest imagined step of open loop; calibration goes half as far."""
+    drift: int = 100
+    """Farthest imagined step of the latents: 1, 5, 15, 30, 60, 100."""
     seed: int = 0
     """Chooses the games; all of them are games that no training and no recording has seen."""
     temperature: float = 1.0
@@ -58,8 +61,9 @@ class EvaluateWorld:
         from worldsim.bench.machine import this_machine
         from worldsim.commands.record import parse_kwargs
         from worldsim.errors import BadInput, Stopped
+        from worldsim.metrics.latent import has_latent
         from worldsim.metrics.reality import reality_of
-        from worldsim.metrics.report import save, tables
+        from worldsim.metrics.report import save, save_pictures, tables
         from worldsim.metrics.suite import NEED_TRUTH, Found, Suite
 
         if not self.worlds:
@@ -68,14 +72,15 @@ class EvaluateWorld:
         reality = reality_of(list(worlds), self.against, parse_kwargs(self.env_kwargs))
         parts = tuple(dict.fromkeys(name for text in self.parts for name in text.split(",") if name))
         rows, steps, horizon = (64, 60, 30) if self.quick else (self.rows, self.steps, self.horizon)
-        suite = Suite(worlds, reality, parts, rows, steps, horizon, self.seed, self.temperature, self.device)
+        drift = min(30, self.drift) if self.quick else self.drift
+        suite = Suite(worlds, reality, parts, rows, steps, horizon, self.seed, self.temperature, self.device, drift)
         about: dict[str, Any] = {
             "worlds": [world.name for world in worlds],
             "env_id": reality.env_id,
             "env_kwargs": reality.env_kwargs,
             "command": " ".join(["worldsim evaluate-world", *sys.argv[2:]]),
-            "settings": {"parts": parts, "rows": rows, "steps": steps, "horizon": horizon, "seed": self.seed}
-            | {"temperature": self.temperature},
+            "settings": {"parts": parts, "rows": rows, "steps": steps, "horizon": horizon, "drift": drift}
+            | {"seed": self.seed, "temperature": self.temperature},
             "machine": str(this_machine(torch.get_num_threads())),
             "date": date.today().isoformat(),
             "left_out": "",
@@ -86,6 +91,10 @@ class EvaluateWorld:
                 f"(left out: {', '.join(NEED_TRUTH)} and whatever reads pictures)."
             )
             print(about["left_out"], file=sys.stderr)
+        if blind := [world.name for world in worlds if "latent" in parts and not has_latent(world)]:
+            line = f"No latent to follow in {', '.join(blind)}: of the part latent only the reconstruction is measured."
+            about["left_out"] = f"{about['left_out']} {line}".strip()
+            print(line, file=sys.stderr)
         found: list[Found] = []
         began = time.monotonic()
         try:
@@ -97,6 +106,7 @@ class EvaluateWorld:
             page, _ = save(self.out, found, about | {"seconds": time.monotonic() - began})
             raise Stopped(f"stopped; what was measured is in {page}") from None
         data, page = save(self.out, found, about | {"seconds": time.monotonic() - began})
+        drawn = save_pictures(self.out, suite.pictures, about)
         if self.json:
             print(data.read_text(encoding="utf-8"), end="")
             return
@@ -106,6 +116,8 @@ class EvaluateWorld:
         for title, heading, lines in tables(found):
             console.print(_table(title, heading, lines))
         print(f"{page}: the tables; {data}: every number")
+        for path in drawn:
+            print(f"{path}: reality, what the world keeps of it, and what it dreams")
         print(f"next: worldsim play {self.worlds[0]}")
 
 

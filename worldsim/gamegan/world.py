@@ -115,6 +115,10 @@ class GameGANWorld(nn.Module):
         """The features of picture and memory: (B, F)."""
         return self.simulator.features(_carried(state), state["seen"])
 
+    def latent(self, state: State) -> Tensor:
+        """What the engine sees of the present frame, real or drawn: (B, ...)."""
+        return state["seen"]
+
     def render(self, state: State) -> Tensor:
         """The present frame."""
         return state["frame"]

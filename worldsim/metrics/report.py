@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import imageio.v3 as imageio
+import numpy as np
+from numpy.typing import NDArray
 
 from worldsim.metrics.copying import NAME as BASELINE
 from worldsim.metrics.estimate import Estimate
@@ -16,6 +20,7 @@ from worldsim.metrics.suite import AGAIN, CHANCE, REAL, Found
 TITLES = {
     "reader": "The reader's own error",
     "open-loop": "Open loop: real actions, imagined pictures",
+    "latent": "The latent: reconstruction, and drift from what the encoder sees",
     "obedience": "Obedience",
     "census": "Census of own play",
     "home": "Come back home",
@@ -101,5 +106,16 @@ def save(folder: Path, found: Sequence[Found], about: dict[str, Any]) -> tuple[P
     for path, text in zip(paths, (data, markdown(found, about)), strict=True):
         partial = path.with_name(path.name + ".tmp")
         partial.write_text(text, encoding="utf-8")
+        os.replace(partial, path)
+    return paths
+
+
+def save_pictures(folder: Path, pictures: Mapping[str, NDArray[np.uint8]], about: dict[str, Any]) -> list[Path]:
+    """Write ``<game>-<world>.png``."""
+    game = str(about["env_id"]).rsplit("/", 1)[-1]
+    paths = [folder / f"{game}-{name}.png" for name in pictures]
+    for path, picture in zip(paths, pictures.values(), strict=True):
+        partial = path.with_name("." + path.name)
+        imageio.imwrite(partial, picture, extension=".png")
         os.replace(partial, path)
     return paths

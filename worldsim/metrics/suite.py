@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from worldsim.agents.progress import Bar
 from worldsim.checkpoint import World
 from worldsim.envs.pacman.game import Game
 from worldsim.errors import BadInput
+from worldsim.metrics import latent
 from worldsim.metrics.calibration import Calibration
 from worldsim.metrics.census import Census
 from worldsim.metrics.copying import copying
@@ -29,8 +31,8 @@ from worldsim.metrics.reader import Reader, played_codes, reading_errors, train_
 from worldsim.metrics.reality import SEED_STRIDE, SEEDS, Reality, game_of
 from worldsim.metrics.starts import Starts, first_starts
 
-Part = Literal["open-loop", "obedience", "census", "home", "distance", "calibration"]
-PARTS: tuple[Part, ...] = ("open-loop", "obedience", "census", "home", "distance", "calibration")
+Part = Literal["open-loop", "latent", "obedience", "census", "home", "distance", "calibration"]
+PARTS: tuple[Part, ...] = ("open-loop", "latent", "obedience", "census", "home", "distance", "calibration")
 NEED_TRUTH: tuple[Part, ...] = ("census", "home")
 """Parts that need the game's exposed truth; the others leave out what they would read from pictures."""
 REAL, AGAIN, CHANCE = "real", "real, other seeds", "real, other chance"
@@ -65,15 +67,19 @@ class Suite:
     seed: int = 0
     temperature: float = 1.0
     device: str = "cpu"
+    drift: int = 100
+    """Farthest imagined step of the latents."""
+    pictures: dict[str, NDArray[np.uint8]] = field(default_factory=dict)
+    """Filled by the part "latent", by world: reality, reconstruction and dream, see `worldsim.metrics.latent.strip`."""
 
     def __post_init__(self) -> None:
         """Refuse what could only fail later."""
         if unknown := sorted(set(self.parts) - set(PARTS)):
             raise BadInput(f"--parts takes {', '.join(PARTS)}; got {unknown[0]!r}")
-        if self.rows < 20 or self.steps < 1 or self.horizon < 1 or not 0 <= self.seed < OTHER:
+        if self.rows < 20 or min(self.steps, self.horizon, self.drift) < 1 or not 0 <= self.seed < OTHER:
             raise BadInput(
-                f"rows must be at least 20, steps and horizon at least 1 and seed 0 to {OTHER - 1}, "
-                f"got {self.rows}, {self.steps}, {self.horizon} and {self.seed}"
+                f"rows must be at least 20, steps, horizon and drift at least 1 and seed 0 to {OTHER - 1}, "
+                f"got {self.rows}, {self.steps}, {self.horizon}, {self.drift} and {self.seed}"
             )
         names = [world.name for world in self.worlds]
         if len(set(names)) < len(names):
@@ -103,6 +109,8 @@ class Suite:
         skin = None if game is None else game.skin
         if "open-loop" in self.parts:
             yield from self._open_loop(eyes, game is not None, progress)
+        if "latent" in self.parts:
+            yield from self._latent(progress)
         if inverse is not None:
             yield from self._own_play(eyes, inverse, skin, progress)
         if "home" in self.parts and skin is not None:
@@ -143,6 +151,18 @@ class Suite:
             yield from _found("open-loop", CHANCE, again.findings())
         for name, (_, loop) in worlds.items():
             yield from _found("open-loop", name, loop.findings())
+
+    def _latent(self, progress: bool) -> Iterator[Found]:
+        horizons = [h for h in latent.HORIZONS if h <= self.drift] or [self.drift]
+        worlds = [(world, latent.Latent(self.rows, horizons)) for world in self.worlds]
+        for episodes, bar in self._chunks(max(horizons), True, progress, "latents", len(worlds)):
+            for world, measured in worlds:
+                measured.dream(world, episodes, self.seed, self.temperature, self.device)
+                bar.advance(len(episodes))
+        for world, measured in worlds:
+            if measured.picture is not None:
+                self.pictures[world.name] = measured.picture
+            yield from _found("latent", world.name, measured.findings())
 
     def _own_play(self, eyes: Eyes, inverse: InverseModel, skin: str | None, progress: bool) -> Iterator[Found]:
         """Census, obedience and distance watch the same play."""

@@ -96,6 +96,10 @@ class SpatialWorld(nn.Module):
         """The summary of the picture and the memory: (B, R*C*summary + H)."""
         return torch.cat([self.transition.summary(state["codes"]), state["h"]], -1).float()
 
+    def latent(self, state: State) -> Tensor:
+        """What the codes say to LSTM, gate and agent, cell by cell: (B, R*C*summary)."""
+        return self.transition.summary(state["codes"])
+
     def render(self, state: State) -> Tensor:
         """The picture, tile by tile from a table: (B, H, W, C) uint8."""
         return self.vision.decode(state["codes"], *self.config.frame_shape[:2], self.tiles)

@@ -114,6 +114,10 @@ class VisionMemoryWorld(nn.Module):
         """The latent vector and the memory: (z, h), or (z, c, h)."""
         return torch.cat([state[key] for key in (("z", "c", "h") if self.config.cell else ("z", "h"))], 1)
 
+    def latent(self, state: State) -> Tensor:
+        """z: V's draw for a real frame, M's in a dream (B, Z)."""
+        return state["z"]
+
     def render(self, state: State) -> Tensor:
         """What V makes of z, at the real frames' size."""
         drawn = to_frames(self.vision.decode(state["z"], self._dtype(len(state["z"]))))
