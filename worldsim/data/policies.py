@@ -69,7 +69,7 @@ class CallablePolicy:
 
 
 def make_policies(specs: Sequence[str | Act], actions: Space[Any], seed: int) -> list[Policy]:
-    """Policies from their names ("random", "sticky", "held:K", "cauchy:S", "sb3:PATH[@EPSILON]") or functions."""
+    """Policies from their names ("random", "sticky", "held:K", "cauchy:S", "sb3:PATH", "agent:PATH") or functions."""
     policies: list[Policy] = []
     for spec in specs:
         if not isinstance(spec, str):
@@ -84,8 +84,15 @@ def make_policies(specs: Sequence[str | Act], actions: Space[Any], seed: int) ->
             from worldsim.data.sb3_policy import SB3Policy  # it needs torch
 
             policies.append(SB3Policy(spec.removeprefix("sb3:"), actions))
+        elif spec.startswith("agent:"):
+            from worldsim.agents.explorer import Explorer  # so does it
+
+            policies.append(Explorer(spec.removeprefix("agent:"), actions))
         else:
-            raise BadInput(f'a policy is "random", "sticky", "held:K", "cauchy:S", "sb3:PATH" or "human", got {spec!r}')
+            raise BadInput(
+                'a policy is "random", "sticky", "held:K", "cauchy:S", "sb3:PATH", "agent:PATH" or "human", '
+                f"got {spec!r}"
+            )
     return policies
 
 

@@ -37,10 +37,7 @@ class SB3Policy:
     blind = False
 
     def __init__(self, spec: str, actions: Space[Any]) -> None:
-        noise = re.fullmatch(r"(.+)@([0-9.]+)", spec)
-        path, self._epsilon = (noise[1], float(noise[2])) if noise else (spec, 0.0)
-        if not 0.0 <= self._epsilon <= 1.0:
-            raise BadInput(f"the noise in sb3:PATH@EPSILON is between 0 and 1, got {self._epsilon}")
+        path, self._epsilon = parse_spec(spec)
         file = find_sb3(Path(path))
         self._model = load_sb3(file)
         self._space = checked(actions) if self._epsilon else actions
@@ -48,30 +45,40 @@ class SB3Policy:
             raise BadInput(f"{path} acts in {self._model.action_space}, the environment takes {actions}")
         self.observation_space: Space[Any] | None = self._model.observation_space
         digest = hashlib.sha256(file.read_bytes()).hexdigest()[:6]  # a model of the same name is another player
-        self.name = f"sb3:{Path(path).name}#{digest}" + (f"@{self._epsilon:g}" if noise else "")
+        self.name = f"sb3:{Path(path).name}#{digest}" + (f"@{self._epsilon:g}" if path != spec else "")
 
     def act(self, turn: Turn) -> Array:
         chances = turn.chances(2 + size(self._space))
-        actions = self._choose(turn.observations, chances[:, 1])
+        actions = choose(self._model, turn.observations, chances[:, 1])
         noisy = chances[:, 0] < self._epsilon * turn.lots()
         if noisy.any():
             actions[noisy] = sample(self._space, chances[noisy, 2:])
         return actions
 
-    def _choose(self, observations: Any, chances: Array) -> Array:
-        """The model's own choice, (n, ...); ``chances`` (n,) stand for SB3's global generator."""
-        import torch
-        from stable_baselines3.common.policies import ActorCriticPolicy
 
-        policy = self._model.policy
-        if isinstance(policy, ActorCriticPolicy) and not self._space.shape:
-            policy.set_training_mode(False)
-            with torch.no_grad():
-                distribution = policy.get_distribution(policy.obs_to_tensor(observations)[0]).distribution
-            assert isinstance(distribution, torch.distributions.Categorical)
-            cumulative = distribution.probs.cumsum(-1).cpu().numpy()  # (n, A)
-            return np.minimum((cumulative < chances[:, None]).sum(-1), cumulative.shape[1] - 1)
-        return np.array(self._model.predict(observations, deterministic=True)[0])
+def parse_spec(spec: str) -> tuple[str, float]:
+    """Path and probability of "PATH" or "PATH@EPSILON"."""
+    noise = re.fullmatch(r"(.+)@([0-9.]+)", spec)
+    path, epsilon = (noise[1], float(noise[2])) if noise else (spec, 0.0)
+    if not 0.0 <= epsilon <= 1.0:
+        raise BadInput(f"the noise in PATH@EPSILON is between 0 and 1, got {epsilon}")
+    return path, epsilon
+
+
+def choose(model: Any, observations: Any, chances: Array) -> Array:
+    """A model's own choice, (n, ...); ``chances`` (n,) stand for SB3's global generator."""
+    import torch
+    from stable_baselines3.common.policies import ActorCriticPolicy
+
+    policy = getattr(model, "policy", None)
+    if isinstance(policy, ActorCriticPolicy) and not model.action_space.shape:
+        policy.set_training_mode(False)
+        with torch.no_grad():
+            distribution = policy.get_distribution(policy.obs_to_tensor(observations)[0]).distribution
+        assert isinstance(distribution, torch.distributions.Categorical)
+        cumulative = distribution.probs.cumsum(-1).cpu().numpy()  # (n, A)
+        return np.minimum((cumulative < chances[:, None]).sum(-1), cumulative.shape[1] - 1)
+    return np.array(model.predict(observations, deterministic=True)[0])
 
 
 def find_sb3(path: Path) -> Path:

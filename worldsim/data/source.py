@@ -7,7 +7,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from inspect import signature
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import gymnasium as gym
 import numpy as np
@@ -103,15 +103,19 @@ class Source:
         """(n, H, W, C) of what a reset or a step returned."""
         return np.asarray(observations["frame"] if self.rendered else observations)
 
-    def show(self, wanted: Space[Any] | None) -> View | None:
+    def show(self, wanted: Space[Any] | None) -> View | Literal["frames"] | None:
         """How to show the games to a policy that wants to see this: None for the observations as they are."""
         if wanted is None or fits(wanted, self.observation_space):
             return None
+        if wanted.shape == self.frame_shape and wanted.dtype == np.uint8:
+            return "frames"
         return find_view(self.venv, self.env_id, self.env_kwargs, wanted)
 
-    def seen(self, observations: Any, rows: NDArray[np.int64], view: View | None) -> Any:
+    def seen(self, observations: Any, rows: NDArray[np.int64], view: View | Literal["frames"] | None) -> Any:
         """What a policy sees of some rows."""
-        if view is not None:
+        if view == "frames":
+            return self.frames(observations)[rows]
+        if isinstance(view, View):
             return view.observe()[rows]
         return _rows(observations["observation"] if self.rendered else observations, rows)
 
