@@ -19,6 +19,7 @@ from worldsim.checkpoint import World, load
 from worldsim.dream import Dream, Snapshot
 from worldsim.errors import BadInput
 from worldsim.noise import stream_keys
+from worldsim.surprise import surprise
 
 _OBSERVATIONS = ("features", "pixels")
 
@@ -70,6 +71,8 @@ class DreamVectorEnv(gym.vector.VectorEnv[Any, Any, Any]):
         precision: ``"fp32"``, or ``"bf16"`` for multiplications in bfloat16: about 1.5 times as fast for many rows on a
             CPU with AVX512-BF16 or AMX, and on GPUs.
         compiled: compile the step; pays for long runs, as the first step then takes a quarter of a minute.
+        curiosity: so much of the world's own `worldsim.surprise.surprise` is added to each reward (of many rows;
+            the single environment has none).
         board: ``rows``, ``cols``, ``task``, ``ghosts``, ``pellets``, ``count`` of openings and ``boards_seed``, for
             worlds that play on any board, see `worldsim.World.on_board`.
     """
@@ -88,6 +91,7 @@ class DreamVectorEnv(gym.vector.VectorEnv[Any, Any, Any]):
         render_mode: str | None = None,
         precision: Precision = "fp32",
         compiled: bool = False,
+        curiosity: float = 0.0,
         **board: Any,
     ) -> None:
         if not model:
@@ -96,6 +100,9 @@ class DreamVectorEnv(gym.vector.VectorEnv[Any, Any, Any]):
             raise BadInput(f"observation must be one of {', '.join(_OBSERVATIONS)}, got {observation!r}")
         if num_envs < 1 or (horizon is not None and horizon < 1):
             raise BadInput(f"num_envs and horizon must be at least 1, got {num_envs} and {horizon}")
+        if curiosity < 0:
+            raise BadInput(f"curiosity must be at least 0, got {curiosity}")
+        self.curiosity = curiosity
         self.world = open_world(model, device, **board)
         self.dream = Dream(self.world, num_envs, temperature, device, precision, compiled)
         self.num_envs, self.observation, self.render_mode = num_envs, observation, render_mode
@@ -142,7 +149,12 @@ class DreamVectorEnv(gym.vector.VectorEnv[Any, Any, Any]):
         """One imagined step of every row; rows that ended begin anew in the same step."""
         actions = np.asarray(actions)
         self._check(actions)
-        imagined = self.dream.step(torch.from_numpy(np.ascontiguousarray(actions)))
+        action, before = torch.from_numpy(np.ascontiguousarray(actions)), self.dream.get_state()
+        imagined = self.dream.step(action)
+        rewards = imagined.reward
+        if self.curiosity:
+            places = (before.state, action.to(rewards.device), before.key, before.age, imagined.state)
+            rewards = rewards + self.curiosity * surprise(self.world.model, *places)
         terminated = imagined.terminated.cpu().numpy()
         truncated = np.zeros(self.num_envs, bool)
         if self.horizon is not None:
@@ -152,7 +164,7 @@ class DreamVectorEnv(gym.vector.VectorEnv[Any, Any, Any]):
         if len(done):
             info = self._restart(done, observations)
             observations = self._observe()
-        return observations, imagined.reward.cpu().numpy().astype(np.float32), terminated.copy(), truncated, info
+        return observations, rewards.cpu().numpy().astype(np.float32), terminated.copy(), truncated, info
 
     def _restart(self, rows: NDArray[np.int64], observations: NDArray[Any]) -> dict[str, Any]:
         """Begin finished rows; the info of the SAME_STEP convention."""

@@ -46,6 +46,10 @@ COMMANDS: dict[str, Entry] = {
     "evaluate-world": Entry(
         "worldsim.commands.evaluate_world:EvaluateWorld", "Measure worlds against the real game they dream of"
     ),
+    "iterate": Entry(
+        "worldsim.commands.iterate:Iterate",
+        "Record, train, learn in the dream, explore with that agent, and round again",
+    ),
     "play": Entry("worldsim.commands.play:Play", "Play a dream or a real environment in a window"),
     "bench": Entry("worldsim.commands.bench:Bench", "Measure speed: games, recordings, dreams, training"),
 }

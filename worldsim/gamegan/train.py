@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import asdict, dataclass, replace
-from typing import Literal
+from typing import Literal, Self
 
 import torch
 from gymnasium.spaces import Discrete
-from typing_extensions import Self
 
 from worldsim.checkpoint import World, load
 from worldsim.data.recording import Recording

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
 import tyro
 from numpy.typing import NDArray
-from typing_extensions import Self
 
 from worldsim.checkpoint import World
 from worldsim.data.recording import Recording

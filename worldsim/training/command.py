@@ -6,11 +6,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import tyro
 from torch import nn
-from typing_extensions import Self
 
 from worldsim.checkpoint import World, load
 from worldsim.data.recording import Recording

@@ -37,6 +37,8 @@ def start_as(model: nn.Module, other: str) -> str:
     }
     eyes = [name for name in mine if name.startswith("vision.")]
     if any(name not in fits for name in eyes):
-        raise BadInput(f"--start-from {other} sees with networks of other sizes; give the sizes that it was trained with")
+        raise BadInput(
+            f"--start-from {other} sees with networks of other sizes; give the sizes that it was trained with"
+        )
     model.load_state_dict(fits, strict=False)
     return world.name
