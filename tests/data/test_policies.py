@@ -4,6 +4,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 import pytest
 from gymnasium import Space
@@ -11,6 +12,7 @@ from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete
 
 from worldsim.data.chance import key
 from worldsim.data.policies import STICK, RandomPolicy, StickyPolicy, make_policies
+from worldsim.data.source import make_source
 from worldsim.data.turn import Turn, sample, size
 from worldsim.errors import BadInput
 
@@ -87,3 +89,39 @@ def test_what_cannot_be_a_saved_model(tmp_path: Path) -> None:
         make_policies([f"sb3:{tmp_path}/other.zip"], Discrete(2), 0)
     with pytest.raises(BadInput, match="between 0 and 1"):
         make_policies([f"sb3:{tmp_path}/text.zip@1.5"], Discrete(2), 0)
+
+
+class Hidden(gym.Env[Any, Any]):
+    """Shows one number and renders a picture of it."""
+
+    metadata = {"render_modes": ["rgb_array"]}
+    observation_space, action_space = Box(0.0, 9.0, (1,)), Discrete(2)
+
+    def __init__(self, render_mode: str | None = None) -> None:
+        self.render_mode = render_mode
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
+        self.age = 0
+        return np.zeros(1, np.float32), {}
+
+    def step(self, action: Any) -> Any:
+        self.age += 1
+        return np.full(1, self.age, np.float32), 0.0, False, self.age == 4, {}
+
+    def render(self) -> Any:
+        return np.full((5, 4, 3), self.age, np.uint8)
+
+
+def test_a_policy_that_wants_the_frames_gets_them_where_they_are_rendered() -> None:
+    gym.register("Test/Hidden-v0", Hidden)
+    try:
+        source = make_source("Test/Hidden-v0", 2, {}, 2)
+        shown = source.reset([0, 1])
+        frames = source.show(Box(0, 255, (5, 4, 3), np.uint8))
+        assert frames == "frames"
+        assert source.seen(shown, np.array([1]), frames).shape == (1, 5, 4, 3)
+        assert source.show(None) is None
+        assert source.seen(shown, np.array([1]), None).shape == (1, 1)
+    finally:
+        source.venv.close()
+        gym.registry.pop("Test/Hidden-v0")
