@@ -2,6 +2,7 @@
 
     python scripts/ring.py --out runs/ring            # 3 seeds, 22 minutes of one core
     python scripts/ring.py --out runs/ring --small    # the same with 1 seed and few steps, seconds
+    python scripts/ring.py --out runs/wide --mixtures grid --width 128 --steps 12000    # enough for the grid, an hour
 
 Every method has the same two networks, optimizer and number of updates. A sample has high quality if it lies within 3
 standard deviations of a mode (98.9 % of real ones do); a mode is covered if a tenth of its fair share of all samples or
@@ -32,7 +33,7 @@ from worldsim.gan.penalties import clip_weights, gradient_penalty, r1
 from worldsim.gan.spectral import spectral
 from worldsim.training import FitConfig, fit
 
-LATENT, WIDTH, BATCH, SAMPLES = 8, 64, 128, 10_000
+LATENT, BATCH, SAMPLES = 8, 128, 10_000
 LEARNING_RATE, BETAS = 1e-3, (0.5, 0.9)
 _COLUMNS = (("modes", 1.0, 1), ("quality", 100.0, 1), ("kl", 1.0, 2))  # score, factor, digits in the table
 SIDE, GAP, CAPTION = 150, 6, 14  # pixels of a panel of the picture
@@ -83,6 +84,8 @@ class Args:
     """Folder for ring.json, ring.md and ring.png."""
     steps: int = 3_000
     """Updates of each player."""
+    width: int = 64
+    """Of the hidden layers."""
     seeds: int = 3
     """Runs of each method, from seed 0."""
     methods: tuple[str, ...] = tuple(METHODS)
@@ -127,29 +130,29 @@ def grid() -> Mixture:
     return Mixture("grid", torch.cartesian_prod(line, line), 0.025)
 
 
-def perceptron(inputs: int, outputs: int, activation: type[nn.Module], layers: int = 2) -> nn.Sequential:
+def perceptron(inputs: int, outputs: int, activation: type[nn.Module], width: int, layers: int = 2) -> nn.Sequential:
     """Layers of one width."""
     hidden: list[nn.Module] = []
     for index in range(layers):
-        hidden += [nn.Linear(WIDTH if index else inputs, WIDTH), activation()]
-    return nn.Sequential(*hidden, nn.Linear(WIDTH, outputs))
+        hidden += [nn.Linear(width if index else inputs, width), activation()]
+    return nn.Sequential(*hidden, nn.Linear(width, outputs))
 
 
 class Game(nn.Module):
     """A generator and a discriminator of points."""
 
-    def __init__(self, method: Method) -> None:
+    def __init__(self, method: Method, width: int = 64) -> None:
         super().__init__()
         self.method = method
         self.losses = gan_loss(method.loss, method.smooth)
-        self.generator = perceptron(LATENT, 2, nn.ReLU)
-        self.hidden, self.head = perceptron(2, WIDTH, nn.LeakyReLU).extend([nn.LeakyReLU()]), nn.Sequential()
+        self.generator = perceptron(LATENT, 2, nn.ReLU, width)
+        self.hidden, self.head = perceptron(2, width, nn.LeakyReLU, width).extend([nn.LeakyReLU()]), nn.Sequential()
         if method.minibatch:
-            self.head.append(MinibatchDiscrimination(WIDTH, kernels=16))
-        self.head.append(nn.Linear(WIDTH + 16 * method.minibatch, 1))
+            self.head.append(MinibatchDiscrimination(width, kernels=16))
+        self.head.append(nn.Linear(width + 16 * method.minibatch, 1))
         critic = nn.Sequential(self.hidden, self.head)
         if method.loss == "ebgan":
-            self.head = perceptron(WIDTH, 2, nn.LeakyReLU, layers=1)
+            self.head = perceptron(width, 2, nn.LeakyReLU, width, layers=1)
             critic = EnergyCritic(self.hidden, self.head)
         self.critic = spectral(critic) if method.spectral else critic
 
@@ -179,10 +182,10 @@ class Game(nn.Module):
         return loss, {}
 
 
-def play(method: Method, mixture: Mixture, seed: int, steps: int, folder: Path) -> Tensor:
+def play(method: Method, mixture: Mixture, seed: int, steps: int, folder: Path, width: int = 64) -> Tensor:
     """Train one game, or go on with the one in the folder, and return its samples."""
     torch.manual_seed(seed)
-    game = Game(method)
+    game = Game(method, width)
     config = FitConfig(
         steps=steps,
         learning_rate=LEARNING_RATE,
@@ -260,8 +263,8 @@ def main(args: Args) -> None:
         for name in args.methods:
             scores[name] = []
             for seed in range(seeds):
-                folder = args.out / f"{steps}-steps" / f"{mixture.name} {name} {seed}".replace(" ", "-")
-                samples = play(METHODS[name], mixture, seed, steps, folder)
+                folder = args.out / f"{steps}-steps-{args.width}" / f"{mixture.name} {name} {seed}".replace(" ", "-")
+                samples = play(METHODS[name], mixture, seed, steps, folder, args.width)
                 scores[name].append(mixture.score(samples))
                 if seed == 0:
                     panels.append(panel(mixture, samples, name))
