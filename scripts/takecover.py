@@ -49,6 +49,9 @@ class Args:
     """Of the game, 1 to 5."""
     episodes: int = 12_800
     """Games to play for V and M; those of 100 steps or fewer are dropped, as in the paper."""
+    policies: tuple[str, ...] = ("held:10",)
+    """How they are played, one policy drawn for each game. Players who hold each action for up to 10 steps hardly ever
+    stay at a wall, and their world has no death there: the paper's lack of cover for what a controller finds out."""
     min_steps: int = 101
     """Steps of the shortest game kept."""
     preset: str = "takecover-paper"
@@ -92,11 +95,12 @@ class Args:
     install: bool = False
     """Copy the world into the package, with the controller of the first temperature that its own dream scored best."""
     small: bool = False
-    """400 games, takecover-fast, 20 million dream steps, one seed, two temperatures, 100 real games."""
+    """1,200 games of three policies, takecover-fast, 20 million dream steps, 1 seed, 2 temperatures, 100 real games."""
 
 
 SMALL = Args(
-    episodes=400,
+    episodes=1200,
+    policies=("held:10", "held:10", "held:60", "held:240"),
     preset="takecover-fast",
     vision_steps=4_000,
     memory_steps=1_500,
@@ -115,7 +119,7 @@ def world(args: Args) -> World:
     home, folder = {"skill": args.skill}, args.out / NAME
     made = record(
         "WorldSim/TakeCover-v0",
-        "held:10",
+        args.policies,
         args.episodes,
         args.out / "recording",
         args.seed,
