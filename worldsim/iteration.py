@@ -72,6 +72,9 @@ class Iteration:
                 self._stage(number, "explore", lambda n=number: self.explore(n))
             self._stage(number, "dream", lambda n=number: self.score(n, dream=True))
             self._stage(number, "real", lambda n=number: self.score(n, dream=False))
+            found = self.kept["rounds"][str(number)]
+            frames, real, dream = found["train"]["frames"], cell(found["real"]), cell(found["dream"])
+            print(f"round {number}: {frames:,} real frames; {real} in reality, {dream} in the dream", flush=True)
         if "random" not in self.kept:
             with self._stoppable("random play"):
                 seat = Seat(self.asked.env, self.env_kwargs)
@@ -168,6 +171,7 @@ class Iteration:
                 out,
                 env_kwargs=kwargs,
                 hyperparameters=self.hyperparameters,
+                checkpoint_every=max(1, asked.steps // 10),
                 threads=asked.threads,
                 device=asked.device,
                 progress=True,
