@@ -35,6 +35,8 @@ Part = Literal["open-loop", "latent", "obedience", "census", "home", "distance",
 PARTS: tuple[Part, ...] = ("open-loop", "latent", "obedience", "census", "home", "distance", "calibration")
 NEED_TRUTH: tuple[Part, ...] = ("census", "home")
 """Parts that need the game's exposed truth; the others leave out what they would read from pictures."""
+UNREAD: tuple[Part, ...] = ("latent", "calibration")
+"""Parts for which no picture is read."""
 REAL, AGAIN, CHANCE = "real", "real, other seeds", "real, other chance"
 OTHER = 35
 """Added to the seed for the other real games; some libraries take no seeds from 2 ** 32 on."""
@@ -96,7 +98,8 @@ class Suite:
         """Measure part after part; yields each number as soon as it is known."""
         game = self.exposed
         with Bar("reading and inverse models", 2, "models", shown=progress) as bar:
-            eyes: Eyes = SmallPictures() if game is None else train_reader(game.skin, game.view)
+            read = game is not None and bool(set(self.parts) - set(UNREAD))
+            eyes: Eyes = train_reader(game.skin, game.view) if read and game is not None else SmallPictures()
             bar.advance(1)
             own = [part for part in ("obedience", "census", "distance") if part in self.parts]
             inverse = train_inverse(self.reality, eyes) if own else None
