@@ -37,9 +37,9 @@ class TrainGraph:
     """Folder for the world, its logs and checkpoints."""
     name: str = ""
     """Name on the card; the folder's name if empty."""
-    steps: int = 16_000
+    steps: int = 8_000
     """Updates."""
-    batch: int = 256
+    batch: int = 384
     """Steps of play in one update."""
     first_share: float = 0.1
     """Share of a batch drawn from first steps of episodes alone."""

@@ -50,6 +50,8 @@ class GraphConfig:
     """Width of the relational layer."""
     templates: int = 12
     """M, targets that a ghost can have."""
+    stretch: float = 4.0
+    """Displacements in training are multiplied by 1 to so much, log-uniform; afterwards by the middle, its root."""
     view: int = 7
     """Cells along a side of what an agent sees."""
 
@@ -76,12 +78,14 @@ class GraphTransition(nn.Module):
 
     1. The player's node: one choice over his node and its neighbours, from the relational layer there and the action.
     2. Each ghost's node: one choice over its own node and the neighbours, so that it can neither multiply nor vanish.
-       ``p = pi softmax(c_r + e_r . sum_mk a_m s_m T_mk d_k) + (1 - pi) softmax(f_r)`` over the edges r that exist, e_r
-       their direction, d_k messages along edges between movers: the displacements to the player, to ghost 0 and to the
-       own home, and the player's heading. The rows of T are targets that a ghost can have, each scaled to a largest
-       entry of 1; which one it has, a (a softmax), hangs on which ghost it is, its mode, the clock and how near the
-       player is; pi, c and f come from the relational layer and what is known of the board. A choice that is linear in
-       displacements can sharpen to an exact rule, and holds on boards of any size.
+       ``p = pi sum_m a_m softmax(s_m (e_r . g_m + t_mr) - b_r (1 + s_m |g_m|)) + (1 - pi) softmax(f_r)`` with
+       ``g_m = sum_k T_mk d_k``, over the edges r that exist, e_r their direction, d_k messages along edges between
+       movers: the displacements to the player, to ghost 0 and to the own home, and the player's heading. The rows of T
+       are targets that a ghost can have, each scaled to a largest entry of 1, and t what decides between ways that
+       are equally good; which target it has, a (a softmax), hangs on which ghost it is, its mode, the clock and how
+       near the player is; the chances pi, the bars b >= 0 and the free choice f come from the relational layer and
+       what is known of the board. A choice that is linear in displacements can sharpen to an exact rule, a bar that
+       grows with them bars from afar too, so both hold on boards of any size.
     3. What follows at the nodes where movers are: the ghosts' modes, whether they turn back, what is eaten.
     4. Counters, and one of the recorded (reward, ending) pairs.
 
@@ -98,18 +102,19 @@ class GraphTransition(nn.Module):
     def __init__(self, config: GraphConfig) -> None:
         super().__init__()
         width, hidden = config.nodes, config.hidden
-        self.templates = config.templates
+        self.templates, self.stretch = config.templates, config.stretch
         self.nodes = RelationalAt(width)
         self.clock = nn.Embedding(MAX_COUNT + 1, 16)  # steps of it add up, see _clock
         self.beat = nn.Embedding(MAX_COUNT + 1, 16)  # the moments at which something happens
         self.age = nn.Embedding(MAX_COUNT + 1, 8)
         nn.init.normal_(self.clock.weight, std=0.02)
         self.player_move = mlp(width + MOVES, hidden, MOVES)
-        known = width + GHOSTS + 4 + MODES + 8 + 16 + 3 + 3 + 3 + 1
+        known = width + GHOSTS + 4 + MODES + 1 + 8 + 16 + 3 + 3 + 3 + 1
         self.ghost_move = mlp(known, hidden, 2 * MOVES + 1, depth=2)
         self.aim = mlp(GHOSTS + MODES + 16 + 1 + 2 * (2 * NEAR + 1), hidden, config.templates, depth=2)  # log a
         self.template = nn.Parameter(torch.randn(config.templates, 4))  # T, of player, heading, ghost 0, home
         self.sharpness = nn.Parameter(torch.zeros(config.templates))  # log s
+        self.ties = nn.Parameter(torch.zeros(config.templates, MOVES))  # t
         self.after_move = mlp(MODES + 1 + 3 + 3 + 3 + 3 + 16, hidden, MODES + 1)
         self.gone = mlp(3 + 3, 32, 2)
         met = MODES + 5 + 5 + 3 + 2
@@ -118,10 +123,12 @@ class GraphTransition(nn.Module):
         self.register_buffer("reward", torch.zeros(config.outcomes))
         self.register_buffer("ending", torch.zeros(config.outcomes, dtype=torch.int64))
 
-    def forward(self, state: State, action: Tensor, choose: Choose) -> tuple[State, Tensor, Tensor]:
-        """One step, each choice made by ``choose``."""
+    def forward(
+        self, state: State, action: Tensor, choose: Choose, stretch: Tensor | None = None
+    ) -> tuple[State, Tensor, Tensor]:
+        """One step, each choice made by ``choose``; displacements times ``stretch`` (B,), if it is given."""
         moved = self._move_player(state, action, choose)
-        ghost, heading = self._move_ghosts(state, moved, choose)
+        ghost, heading = self._move_ghosts(state, moved, choose, stretch)
         mode, heading, eaten = self._ghosts_after(state, moved, ghost, heading, choose)
         items = self._eat(state, moved, choose)
         caught = (mode == NORMAL) & (ghost == moved.player[:, None]) & state["present"]
@@ -158,7 +165,7 @@ class GraphTransition(nn.Module):
         flag_game = state["items"][:, FLAG].any(1).float()[:, None]
         return Moved(player, torch.where(step > 0, step - 1, state["heading"]), here, meets, flag_game)
 
-    def _move_ghosts(self, state: State, moved: Moved, choose: Choose) -> tuple[Tensor, Tensor]:
+    def _move_ghosts(self, state: State, moved: Moved, choose: Choose, stretch: Tensor | None) -> tuple[Tensor, Tensor]:
         """New nodes, and the sides on which they were left (or the old headings)."""
         device = moved.player.device
         which = torch.arange(GHOSTS, device=device)
@@ -186,19 +193,24 @@ class GraphTransition(nn.Module):
             F.one_hot(which, GHOSTS).expand(len(h), -1, -1),
             F.one_hot(state["ghost_heading"], 4),
             F.one_hot(state["ghost_mode"], MODES),
+            (state["ghost"] == moved.player[:, None])[..., None],  # who is caught goes home at once
             board[:, None].expand(-1, GHOSTS, -1),
         ]
         out = self.ghost_move(torch.cat([part.float() for part in known], -1))
-        chase, wander, mixture = out.split([MOVES, MOVES, 1], -1)
+        bar, wander, mixture = out.split([MOVES, MOVES, 1], -1)
         apart = torch.stack([player, ahead, first, home], 2)  # (B, 4, K, 2)
         aimed = [known[1], known[3], clock[:, None].expand(-1, GHOSTS, -1), flag.expand(-1, GHOSTS, -1)]
         aimed += [F.one_hot(near, 2 * NEAR + 1).flatten(2)]
-        aim = self.aim(torch.cat([part.float() for part in aimed], -1)).softmax(-1)
-        pull = (aim @ (self.targets() * self.sharpness.exp()[:, None]))[..., None, :] @ apart  # (B, 4, 1, 2)
-        chase = chase + (pull @ STEPS.to(device).float().T)[..., 0, :]
+        aim = self.aim(torch.cat([part.float() for part in aimed], -1)).log_softmax(-1)  # (B, 4, M)
+        apart = apart * (self.stretch**0.5 if stretch is None else stretch[:, None, None, None])
+        goal = self.targets() @ apart  # (B, 4, M, 2)
+        sharp = self.sharpness.exp()[:, None]
+        chase = sharp * (goal @ STEPS.to(device).float().T + self.ties)  # (B, 4, M, 5)
+        chase = chase - F.softplus(bar - 3.0)[:, :, None] * (1 + sharp * goal.abs().sum(-1, keepdim=True))
         shut = ~free(state, state["ghost"])
-        every = torch.stack([chase, wander], 2).masked_fill(shut[:, :, None], _NEVER).log_softmax(-1)
-        log_p = (_two(mixture[..., 0])[..., None] + every).logsumexp(2)
+        every = torch.cat([chase, wander[:, :, None]], 2).masked_fill(shut[:, :, None], _NEVER).log_softmax(-1)
+        weight = torch.cat([aim + F.logsigmoid(mixture), F.logsigmoid(-mixture)], -1)
+        log_p = (weight[..., None] + every).logsumexp(2)
         step = choose("ghost_move", log_p)
         step = step * state["present"]
         return move(state, state["ghost"], step), torch.where(step > 0, step - 1, state["ghost_heading"])

@@ -1,6 +1,6 @@
 """The graph world of Pac-Man, from nothing: recordings of small boards, a world, and the tables that measure it.
 
-    python scripts/graph_world.py record train      # 24 minutes on a busy machine
+    python scripts/graph_world.py record train      # 26 minutes on a busy machine
     python scripts/graph_world.py install           # copy the world into the package
 
 It learns from boards of 64 to 192 cells, two kinds of them long and narrow, so that far things are far. Most episodes
@@ -48,7 +48,7 @@ class Args:
     """Any of them, in this order."""
     out: Path = Path("runs/graph")
     """Folder for everything."""
-    steps: int = 16_000
+    steps: int = 8_000
     """Updates."""
     share: float = 1.0
     """Of the episodes."""

@@ -19,13 +19,13 @@ def test_it_is_small_and_exact_on_boards_that_it_never_saw() -> None:
         games = play(shape, 30, 25)
         found = one_step(likeliest(transition), games)
         assert found["n"] > 500
-        assert found["exact"] > 0.98
+        assert found["exact"] > 0.995
         assert found["player"] == found["food"] == found["first"] == 1.0
     chance = nats(transition, play((9, 9), 40, 20, task="flag"))
     assert chance["rules"] > 0.5
-    assert chance["model"] < chance["rules"] + 0.5
+    assert chance["model"] < chance["rules"] + 0.2
     sure = one_step(drawn(transition), play((14, 14), 30, 10, pellets=0))
-    assert sure["exact"] > 0.97  # as it dreams, not only what it holds most likely
+    assert sure["exact"] > 0.99  # as it dreams, not only what it holds most likely
 
 
 def test_it_keeps_the_contract() -> None:

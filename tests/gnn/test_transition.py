@@ -7,10 +7,12 @@ import torch
 
 from tests.gnn.graph_games import SMALL, steps, untrained
 from worldsim.gnn.baselines import edges
-from worldsim.gnn.board import decode, free, move
+from worldsim.gnn.board import STEPS, decode, free, move, place
 from worldsim.gnn.choices import NOISE, SIZES, Draw, Told
 from worldsim.gnn.layers import geometric
 from worldsim.gnn.relational import NODE_FEATURES, RelationalAt, node_inputs
+from worldsim.gnn.transition import GraphTransition
+from worldsim.protocol import State
 
 
 @pytest.mark.parametrize("task", ["arcade", "flag"])
@@ -76,6 +78,57 @@ def test_draws_have_their_probabilities_and_the_temperature_is_the_ghosts() -> N
             assert (share[p == 0] == 0).all()
     extreme = Draw(torch.full((1, NOISE), 40.0), torch.ones(1))  # a uniform of exactly 1
     assert extreme("ghost_move", log_p[:1]).tolist() == [[3] * 4]
+
+
+def _sharp(bar: int | None = None) -> GraphTransition:
+    """A world in which every ghost wants to reach the player's cell and prefers up, left, down, right where two ways
+    are equally good; ways on side ``bar`` are barred."""
+    transition = untrained().transition
+    for part in (transition.ghost_move[-1], transition.aim[-1]):
+        part.weight.data.zero_()
+        part.bias.data.zero_()
+    transition.ghost_move[-1].bias.data[:5] = -60.0  # no bars
+    transition.ghost_move[-1].bias.data[-1] = 60.0  # always after its target
+    if bar is not None:
+        transition.ghost_move[-1].bias.data[1 + bar] = 6.0
+    transition.template.data = torch.tensor([1.0, 0.0, 0.0, 0.0]).repeat(SMALL.templates, 1)
+    transition.ties.data = torch.tensor([-1.0, 0.6, 0.2, 0.8, 0.4]).repeat(SMALL.templates, 1)
+    transition.sharpness.data.fill_(5.0)
+    return transition
+
+
+def _ghost_choice(transition: GraphTransition, state: State, stretch: float) -> torch.Tensor:
+    found: dict[str, torch.Tensor] = {}
+
+    def choose(name: str, log_p: torch.Tensor) -> torch.Tensor:
+        found[name] = log_p
+        return log_p.argmax(-1)
+
+    transition(state, torch.zeros(len(state["player"]), dtype=torch.int64), choose, torch.full((200,), stretch))
+    return found["ghost_move"].exp()
+
+
+def test_a_choice_stays_what_it_is_when_everything_is_farther_away() -> None:
+    state = decode(steps().before)
+    near, far = (_ghost_choice(_sharp(), state, stretch) for stretch in (1.0, 50.0))
+    torch.testing.assert_close(near, far, rtol=0, atol=1e-3)
+    at, to = place(state, state["ghost"]), place(state, state["player"])[:, None]
+    cost = ((at[..., None, :] + STEPS.float() - to[..., None, :]) ** 2).sum(-1)
+    cost = cost.masked_fill(~free(state, state["ghost"]), 1e9)
+    cost[..., 0] = 1e9  # to stay
+    apart = near.argmax(-1) != 0  # on the player's own cell there is nothing to choose
+    best = cost[..., [3, 1, 4, 2]].argmin(-1)  # up, left, down, right: the first of those that are equally good
+    assert apart.float().mean() > 0.9
+    assert torch.equal(near.argmax(-1)[apart], torch.tensor([3, 1, 4, 2])[best][apart])
+
+
+def test_a_bar_holds_at_any_distance() -> None:
+    state = decode(steps().before)
+    open_ways = _ghost_choice(_sharp(), state, 1.0)
+    for side in range(4):
+        assert open_ways[..., 1 + side].amax() > 0.99
+        for stretch in (1.0, 1000.0):
+            assert _ghost_choice(_sharp(bar=side), state, stretch)[..., 1 + side].amax() < 1e-6
 
 
 def test_sizes_of_the_noise() -> None:
