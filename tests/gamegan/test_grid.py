@@ -12,7 +12,7 @@ from torch import Tensor
 from tests.gamegan.sizes import GRID
 from worldsim.gamegan.grid.canvas import Canvas
 from worldsim.gamegan.grid.choices import Choices
-from worldsim.gamegan.grid.movers import Movers
+from worldsim.gamegan.grid.movers import Movers, price
 from worldsim.gamegan.grid.shift import Shift, shift
 from worldsim.gamegan.grid.simulator import GridSimulator
 
@@ -157,10 +157,17 @@ def test_movers_arrive_once_where_the_choice_says() -> None:
         expected = x[0, :, 2, 3].tanh()
         torch.testing.assert_close(arrived[0, :, row, col], expected)
         torch.testing.assert_close(arrived.sum(), expected.sum())
-        assert presence.shape == (1, 1, 4, 5)
+        assert presence.shape == (1, 4, 5)
     corner = torch.zeros(1, 2, 4, 5)
     corner[0, :, 0, 0] = 1
     assert float(carriers()(corner, way(0))[0].sum().detach()) == pytest.approx(0)  # it left the picture
+
+
+def test_the_ways_of_alternatives_are_summed() -> None:
+    q = torch.rand(2, 21, 3, 3, generator=torch.Generator().manual_seed(0)).softmax(1)
+    ways = Movers(2, 3, 21).log_ways(q.log()).exp()
+    torch.testing.assert_close(ways[:, 2], q[:, 2] + q[:, 11] + q[:, 20])
+    torch.testing.assert_close(ways.sum(1), torch.ones(2, 3, 3))
 
 
 def test_where_nothing_is_nothing_arises() -> None:
@@ -171,9 +178,10 @@ def test_where_nothing_is_nothing_arises() -> None:
         made.presence.bias.fill_(-0.1)
     z = torch.eye(9)[torch.randint(0, 9, (1, 4, 5))].permute(0, 3, 1, 2)
     arrived, presence = made(torch.randn(1, 2, 4, 5), z)
-    assert not presence.any()
     assert not arrived.any()
-    presence.sum().backward()
+    held = price(presence)
+    assert held.tolist() == [0]
+    held.sum().backward()
     slope = torch.sigmoid(torch.tensor(-0.1)) * torch.sigmoid(torch.tensor(0.1))
     torch.testing.assert_close(made.presence.bias.grad, 20 * slope[None])  # the price of the soft one still counts
 

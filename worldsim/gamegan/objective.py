@@ -6,11 +6,14 @@ from collections.abc import Iterable
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from worldsim.data.windows import Batch
 from worldsim.gamegan.adversary import Losses, Play, critic_losses, generator_losses
 from worldsim.gamegan.flat import FlatSimulator
+from worldsim.gamegan.grid.motion import find_motion
+from worldsim.gamegan.grid.movers import price
 from worldsim.gamegan.judges.judges import Judges
 from worldsim.gamegan.presets import Settings
 from worldsim.gamegan.rollout import Rollout, roll_out
@@ -111,7 +114,7 @@ class GameGANObjective(nn.Module):
         count = play.actions.shape[2]
         turned = torch.randint(1, max(2, count), play.mask.shape, generator=generator, device=play.mask.device)
         other = (play.actions.argmax(2) + turned) % count
-        wrong = nn.functional.one_hot(other, count).float()
+        wrong = F.one_hot(other, count).float()
         return critic_losses(judges, play, wrong, self.settings.weights)
 
     def _generator(self, batch: Batch, generator: torch.Generator, heard: bool, cycle: bool) -> Losses:
@@ -130,7 +133,10 @@ class GameGANObjective(nn.Module):
             area = torch.stack([layer.masks[:, 1:].sum((1, 2, 3, 4)) for layer in rollout.layers], 1)
             losses["mask"] = weights.mask * (area[:paired] * kept).sum() / count
         if weights.movers and rollout.moving:
-            losses["movers"] = weights.movers * (torch.stack(rollout.moving, 1)[:paired] * kept).sum() / count
+            held = torch.stack([price(moving.presence[:paired]) for moving in rollout.moving], 1)
+            losses["movers"] = weights.movers * (held * kept).sum() / count
+        if weights.motion and rollout.nats.numel():
+            losses["motion"] = weights.motion * self._motion(batch, play, rollout, kept) / count
         features = torch.cat([rollout.features[:, :-1], play.actions, rollout.features[:, 1:]], 2)[:paired]
         nats = self.outcome.loss(features, batch.rewards[:paired], batch.terminated[:paired], play.mask[:paired])
         losses["outcome"] = weights.outcome * nats
@@ -162,6 +168,28 @@ class GameGANObjective(nn.Module):
         rollout = roll_out(self.simulator, real, actions, None if mute else noise, warm, given, self.scale, blur)
         told = noise if self.recognised else None
         return Play(real, rollout.images, actions, told, batch.mask, warm), rollout
+
+    def _motion(self, batch: Batch, play: Play, rollout: Rollout, kept: Tensor) -> Tensor:
+        """Nats of what moved in the real pictures and where to, summed over the steps kept."""
+        rows, steps = kept.shape
+        real = play.real[:rows].float() if self.scale == "unit" else (play.real[:rows].float() + 1) / 2
+        rarity = self._rarity(batch.frames[:rows], real)
+        found = find_motion(
+            *(x.flatten(0, 1) for x in (real[:, :-1], real[:, 1:], rarity[:, :-1], rarity[:, 1:])),
+            self.settings.grid.cell,
+        )
+        presence = torch.stack([moving.presence[:rows] for moving in rollout.moving], 1).flatten(0, 1)
+        ways = torch.stack([moving.ways[:rows] for moving in rollout.moving], 1).flatten(0, 1)
+        told = found.moved | found.covered
+        held = F.binary_cross_entropy_with_logits(presence, found.moved.float(), told.float(), reduction="none")
+        gone = F.nll_loss(ways, found.way, reduction="none") * found.moved
+        return ((held + gone).sum((1, 2)).view(rows, steps) * kept).sum()
+
+    def _rarity(self, frames: Tensor, real: Tensor) -> Tensor:
+        """How rare the content of each cell is, (B, T + 1, R, C): its colours' weights, or its brightness."""
+        cell = self.settings.grid.cell
+        pixels = real.mean(2) if self.colours is None else self._weights(frames)[:, :, 0]
+        return F.avg_pool2d(pixels.flatten(0, 1)[:, None], cell)[:, 0].unflatten(0, frames.shape[:2])
 
     def _cycle(self, rollout: Rollout, mask: Tensor) -> Tensor:
         """``sum |mask_t * X(read(alpha_t, M_T)) - mask_t * X_t|^2`` a frame, of the static component."""

@@ -33,6 +33,7 @@ class Settings:
             feature=0.0,
             mask=0.002,
             movers=2.0,
+            motion=3.0,
             penalty_temporal=0.0,
         )
     )

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from worldsim.gamegan.signal import Range, clip
-from worldsim.gamegan.simulator import Layers, Simulator
+from worldsim.gamegan.simulator import Layers, Moving, Simulator
 from worldsim.protocol import State
 
 
@@ -20,7 +20,7 @@ class Rollout(NamedTuple):
     features: Tensor  # (B, T + 1, F), what the outcome head reads before and after each step
     carried: list[State]  # T
     layers: list[Layers]  # T, or none
-    moving: list[Tensor]  # T of (B,), or none
+    moving: list[Moving]  # T, or none
 
 
 def roll_out(
@@ -53,7 +53,7 @@ def roll_out(
     seen = encoded[:, 0]
     carried = simulator.begin(seen, seen)
     images, nats, features, memories, layers = [], [], [simulator.features(carried, seen)], [], []
-    moving: list[Tensor] = []
+    moving: list[Moving] = []
     for t in range(steps):
         after = encoded[:given, t + 1] if given else None
         step = simulator.step(carried, seen, actions[:, t], None if noise is None else noise[:, t], None, after)

@@ -16,6 +16,13 @@ class Layers(NamedTuple):
     masks: Tensor  # (B, K, 1, H, W), sum 1 over K
 
 
+class Moving(NamedTuple):
+    """What a simulator on a grid says of what moves, for `worldsim.gamegan.grid.motion` to correct."""
+
+    presence: Tensor  # (B, R, C) logits that a cell holds something that moves
+    ways: Tensor  # (P, 9, R, C) log-probabilities of where it goes, of rows that know the next picture
+
+
 class Step(NamedTuple):
     """What one step of a simulator yields."""
 
@@ -23,7 +30,7 @@ class Step(NamedTuple):
     image: Tensor  # (B, C, H, W) signal, see worldsim.gamegan.signal
     nats: Tensor  # (P,) what the choices cost that a real next frame supplied
     layers: Layers | None  # if the renderer has several
-    moving: Tensor | None = None  # (B,) cells that hold something that moves, if the simulator tells
+    moving: Moving | None = None  # if the simulator tells
 
 
 class Simulator(Protocol):

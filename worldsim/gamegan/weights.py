@@ -45,6 +45,9 @@ class LossWeights:
     """The same of the temporal logits (paper and release: 10)."""
     movers: float = 1.0
     """Cells that hold something that moves (ours, see `worldsim.gamegan.grid.movers`)."""
+    motion: float = 0.0
+    """What the simulator says of things that move, against what block matching finds in the real pictures (ours, see
+    `worldsim.gamegan.grid.motion`)."""
     choices: float = 1.0
     """Nats that choices supplied by the real next frame cost (ours, see `worldsim.gamegan.grid.choices`)."""
     outcome: float = 2.0

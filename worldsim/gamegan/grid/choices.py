@@ -19,6 +19,7 @@ class Chosen(NamedTuple):
 
     weights: Tensor  # (B, K, R, C) one-hot; its gradient is that of the probabilities
     nats: Tensor  # (P,) KL(posterior | prior), summed over cells
+    log_q: Tensor | None = None  # (P, K, R, C) of the posterior
 
 
 class Choices(nn.Module):
@@ -102,7 +103,7 @@ class Choices(nn.Module):
         p = self.prior(self.local(v), weights.detach()).float().log_softmax(1)
         moves_prior = (q.detach() * (q.detach().log() - p)).sum((1, 2, 3))
         moves_posterior = (q * (q.log() - p.detach())).sum((1, 2, 3))
-        return Chosen(weights, self.balance * moves_prior + (1 - self.balance) * moves_posterior)
+        return Chosen(weights, self.balance * moves_prior + (1 - self.balance) * moves_posterior, q.log())
 
     def from_prior(self, v: Tensor, noise: Tensor, temperature: Tensor | None) -> Chosen:
         """Draw from the prior, pass by pass."""

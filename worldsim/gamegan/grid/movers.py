@@ -6,7 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-_WAYS = 9  # to each of the eight neighbours, or nowhere
+WAYS = 9
+"""To each of the eight neighbours, or nowhere."""
 
 
 class Movers(nn.Module):
@@ -16,7 +17,8 @@ class Movers(nn.Module):
     and how the choice turns it (a ghost's eyes look where it goes), ``m_j = sum of the e_i whose choice leads to j``:
     alternative k of a choice leads the way ``k mod 9``. So what is in a cell arrives in one cell: a mover is not drawn
     twice, nor lost unless it leaves the picture, and where p is 0 no choice makes something of nothing. The objective
-    puts a price on p, whose gradient is that of ``sigmoid(w x_i)``.
+    puts a price on p, whose gradient is that of ``sigmoid(w x_i)``, and shows what moved in the real pictures
+    (`worldsim.gamegan.grid.motion`): by price and reconstruction alone no cell ever came to hold a mover.
 
     With p = sigmoid and learned ways both were left half open: p was .17 where a ghost was and .06 elsewhere, and a
     seventh of every ghost leaked away at each step.
@@ -30,7 +32,7 @@ class Movers(nn.Module):
         options: K, alternatives of a choice.
 
     Shapes:
-        x (B, inputs, R, C), z (B, K, R, C) one-hot -> m (B, content, R, C), p (B, 1, R, C).
+        x (B, inputs, R, C), z (B, K, R, C) one-hot -> m (B, content, R, C), logits w x (B, R, C).
     """
 
     ways: Tensor
@@ -40,14 +42,26 @@ class Movers(nn.Module):
         self.presence = nn.Conv2d(inputs, 1, 1)
         self.content = nn.Conv2d(inputs, content, 1)
         self.turn = nn.Conv2d(options, content, 1, bias=False)
-        self.register_buffer("ways", torch.eye(_WAYS)[torch.arange(options) % _WAYS], persistent=False)  # (K, 9)
+        self.register_buffer("ways", torch.eye(WAYS)[torch.arange(options) % WAYS], persistent=False)  # (K, 9)
 
     def forward(self, x: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
-        """What arrives in each cell, and whether something was in each."""
+        """What arrives in each cell, and the logit that something was in each."""
         logit = self.presence(x).float()
-        soft = logit.sigmoid()
-        presence = (logit > 0).float() + (soft - soft.detach())
-        content = presence * self.content(x).float().tanh() * 2 * self.turn(z).float().sigmoid()
+        content = _hard(logit) * self.content(x).float().tanh() * 2 * self.turn(z).float().sigmoid()
         way = torch.einsum("bkrc,kw->bwrc", z.float(), self.ways)
         parcels = content[:, :, None] * way[:, None]  # (B, content, 9, R, C)
-        return F.fold(parcels.flatten(3).flatten(1, 2), x.shape[2:], 3, padding=1), presence
+        return F.fold(parcels.flatten(3).flatten(1, 2), x.shape[2:], 3, padding=1), logit[:, 0]
+
+    def log_ways(self, log_q: Tensor) -> Tensor:
+        """Log-probability of each way: (B, K, R, C) of alternatives -> (B, 9, R, C); never below -12."""
+        return torch.stack([log_q[:, way::WAYS].logsumexp(1) for way in range(WAYS)], 1).clamp(min=-12)
+
+
+def price(presence: Tensor) -> Tensor:
+    """Cells that hold a mover, with the gradient of the probabilities: logits (B, R, C) -> (B,)."""
+    return _hard(presence).sum((1, 2))
+
+
+def _hard(logit: Tensor) -> Tensor:
+    soft = logit.sigmoid()
+    return (logit > 0).float() + (soft - soft.detach())

@@ -13,7 +13,7 @@ from worldsim.gamegan.grid.choices import Choices
 from worldsim.gamegan.grid.movers import Movers
 from worldsim.gamegan.grid.renderer import LayeredRenderer
 from worldsim.gamegan.grid.shift import Shift
-from worldsim.gamegan.simulator import Step
+from worldsim.gamegan.simulator import Moving, Step
 from worldsim.protocol import State
 
 
@@ -153,9 +153,9 @@ class GridSimulator(nn.Module):
         gate, bias = self.gate(g)[:, :, None, None].chunk(2, 1)
         v = gate.sigmoid() * self.local(near) + bias + self.position
         if noise is None:
-            z, nats = v.new_zeros(len(v), self.config.options, self.rows, self.cols), v.new_zeros(0)
+            z, nats, log_q = v.new_zeros(len(v), self.config.options, self.rows, self.cols), v.new_zeros(0), None
         else:
-            z, nats = self._choose(v, noise, temperature, after)
+            z, nats, log_q = self._choose(v, noise, temperature, after)
         arising = z * self.edge
         arrived, presence = self.movers(here, z)
         u = F.relu(v + self.choice(arising) + self.arrived(arrived))
@@ -164,19 +164,20 @@ class GridSimulator(nn.Module):
         h = o.sigmoid() * c.tanh()
         still = F.relu(self.still(torch.cat([static, arising], 1)))
         image, layers = self.renderer(still, torch.cat([h, F.relu(d)], 1))
-        return Step({"h": h, "c": c, **following}, image, nats, layers, presence.sum((1, 2, 3)))
+        moving = Moving(presence, presence.new_zeros(0) if log_q is None else self.movers.log_ways(log_q))
+        return Step({"h": h, "c": c, **following}, image, nats, layers, moving)
 
     def _choose(
         self, v: Tensor, noise: Tensor, temperature: Tensor | None, after: Tensor | None
-    ) -> tuple[Tensor, Tensor]:
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
         given = 0 if after is None else len(after)
         parts: list[Tensor] = []
-        nats = noise.new_zeros(0)
+        nats, log_q = noise.new_zeros(0), None
         if after is not None and given:
             chosen = self.choices.from_frame(v[:given], after, noise[:given])
             parts.append(chosen.weights)
-            nats = chosen.nats
+            nats, log_q = chosen.nats, chosen.log_q
         if given < len(v):
             own = None if temperature is None else temperature[given:]
             parts.append(self.choices.from_prior(v[given:], noise[given:], own).weights)
-        return torch.cat(parts), nats
+        return torch.cat(parts), nats, log_q

@@ -1,0 +1,96 @@
+"""Block matching: what it says of patches that move, and of the real game."""
+
+from __future__ import annotations
+
+import gymnasium as gym
+import numpy as np
+import torch
+from torch import Tensor
+
+import worldsim  # noqa: F401 (registers)
+from worldsim.gamegan.grid.motion import STAY, WAYS, Motion, find_motion
+from worldsim.vae.colour import colour_weights, pixel_weights
+
+CELL = 3
+
+
+def boards(*cells: Tensor) -> Tensor:
+    """Pictures (n, 1, 15, 18) whose cells of 3 pixels have one brightness each."""
+    return torch.stack(cells)[:, None].repeat_interleave(CELL, 2).repeat_interleave(CELL, 3)
+
+
+def ground() -> Tensor:
+    """5 x 6 cells, all different, all dark."""
+    return 0.3 * torch.rand(5, 6, generator=torch.Generator().manual_seed(0))
+
+
+def found(before: Tensor, after: Tensor) -> Motion:
+    """Rare is what is bright."""
+    return find_motion(boards(before), boards(after), before[None], after[None], CELL)
+
+
+def test_a_ghost_goes_every_way_and_what_it_covers_stays() -> None:
+    for index, (row, col) in enumerate(WAYS):
+        before, after = ground(), ground()
+        before[2, 3] = 1.0
+        after[2 + row, 3 + col] = 1.0
+        motion = found(before, after)
+        if index == STAY:
+            assert not motion.moved.any()
+            assert not motion.covered.any()
+            continue
+        assert motion.moved[0].nonzero().tolist() == [[2, 3]]
+        assert int(motion.way[0, 2, 3]) == index
+        assert motion.covered[0].nonzero().tolist() == [[2 + row, 3 + col]]
+        assert (motion.way[~motion.moved] == STAY).all()
+
+
+def test_the_view_may_move_under_it() -> None:
+    """Everything moves one cell up; the ghost one to the right besides."""
+    before, after = ground(), torch.zeros(5, 6)
+    after[:4] = before[1:]
+    after[4] = torch.linspace(0.35, 0.45, 6)  # comes into view
+    before[2, 3] = 1.0
+    after[1, 4] = 1.0
+    motion = found(before, after)
+    assert motion.moved[0].nonzero().tolist() == [[1, 3]]
+    assert WAYS[int(motion.way[0, 1, 3])] == (0, 1)
+
+
+def test_nothing_is_said_of_what_vanishes_or_leaves() -> None:
+    before, after = ground(), ground()
+    before[2, 3] = before[0, 0] = 1.0
+    motion = found(before, after)
+    assert not motion.moved.any()
+    assert not motion.covered.any()
+
+
+def test_on_the_real_game_every_move_it_finds_is_a_ghost_or_the_player() -> None:
+    venv = gym.make_vec("WorldSim/PacManFlag-v0", num_envs=64)
+    frames, _ = venv.reset(seed=0)
+    rng, seen, wrong, ghosts = np.random.default_rng(0), 0, 0, 0
+    colours = colour_weights(torch.from_numpy(frames))
+
+    def looked(pictures: np.ndarray) -> tuple[Tensor, Tensor]:
+        weights = pixel_weights(torch.from_numpy(pictures), colours)[..., 0]
+        rarity = weights.unflatten(1, (7, 12)).unflatten(3, (7, 12)).mean((2, 4))
+        return torch.from_numpy(pictures).permute(0, 3, 1, 2) / 255, rarity
+
+    for _ in range(3):
+        before = venv.unwrapped.game.state.copy()
+        after_frames, _, ended, _, _ = venv.step(rng.integers(0, 5, 64))
+        after = venv.unwrapped.game.state
+        (one, rare_one), (two, rare_two) = looked(frames), looked(after_frames)
+        motion = find_motion(one, two, rare_one, rare_two, 12)
+        for game, row, col in motion.moved.nonzero().tolist():
+            if not ended[game]:
+                place = np.array([row, col]) - 3 + after.player[game]
+                there = place + WAYS[int(motion.way[game, row, col])]
+                movers = [*zip(before.ghosts[game], after.ghosts[game], strict=True)]
+                movers.append((before.player[game], after.player[game]))
+                wrong += not any((a == place).all() and (b == there).all() for a, b in movers)
+                seen += 1
+        ghosts += int((np.abs(before.ghosts - before.player[:, None]).max(-1) <= 2).sum())
+        frames = after_frames
+    assert wrong == 0
+    assert seen > 0.8 * ghosts > 20
