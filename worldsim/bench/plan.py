@@ -44,8 +44,8 @@ class Plan:
         """Refuse what could only fail later."""
         if unknown := set(self.parts) - set(PARTS):
             raise BadInput(f"--only takes {', '.join(PARTS)}; got {sorted(unknown)[0]!r}")
-        if unknown := set(self.presets) - set(PRESETS):
-            raise BadInput(f"--presets takes {', '.join(PRESETS)}; got {sorted(unknown)[0]!r}")
+        if strange := set(self.presets) - set(PRESETS):
+            raise BadInput(f"--presets takes {', '.join(PRESETS)}; got {sorted(strange)[0]!r}")
         smallest = min(self.threads, self.pace.rounds, self.envs, self.frames, *self.streams)
         if smallest < 1 or self.pace.seconds <= 0:
             raise BadInput("threads, seconds, rounds and all sizes must be above 0")

@@ -175,7 +175,10 @@ class GameGANObjective(nn.Module):
         real = play.real[:rows].float() if self.scale == "unit" else (play.real[:rows].float() + 1) / 2
         rarity = self._rarity(batch.frames[:rows], real)
         found = find_motion(
-            *(x.flatten(0, 1) for x in (real[:, :-1], real[:, 1:], rarity[:, :-1], rarity[:, 1:])),
+            real[:, :-1].flatten(0, 1),
+            real[:, 1:].flatten(0, 1),
+            rarity[:, :-1].flatten(0, 1),
+            rarity[:, 1:].flatten(0, 1),
             self.settings.grid.cell,
         )
         presence = torch.stack([moving.presence[:rows] for moving in rollout.moving], 1).flatten(0, 1)
