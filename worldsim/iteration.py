@@ -82,9 +82,9 @@ class Iteration:
             self._write()
         return self.kept
 
-    def folder(self, number: int) -> Path:
-        """Where a round lies."""
-        return self.asked.out / f"round-{number}"
+    def folder(self, what: str, number: int) -> Path:
+        """Where the "world", "agent" or "explorer" of a round lies."""
+        return self.asked.out / f"{what}-{number}"
 
     def record(self, number: int) -> Found:
         """Real play of one round, added to the one recording."""
@@ -92,7 +92,7 @@ class Iteration:
         policy: list[str] = list(asked.policy)
         if number > 1:
             name = "explorer" if asked.curiosity else "agent"
-            policy = [f"agent:{self.folder(number - 1) / name}@{asked.noise:g}"]
+            policy = [f"agent:{self.folder(name, number - 1)}@{asked.noise:g}"]
         with Bar(f"round {number}: record", asked.frames, "frames") as bar:
             done = 0
 
@@ -123,12 +123,12 @@ class Iteration:
         trainer = trainer_of(
             asked.kind,
             asked.out / "recording",
-            self.folder(number) / "world",
+            self.folder("world", number),
             parse(asked.world),
             seed=asked.seed,
             threads=asked.threads,
             device=asked.device,
-            start_from=str(self.folder(number - 1) / "world") if goes_on else "",
+            start_from=str(self.folder("world", number - 1)) if goes_on else "",
         )
         return trainer.shorter(asked.later) if goes_on else trainer
 
@@ -147,7 +147,7 @@ class Iteration:
         return self._learn(number, "explorer", {"curiosity": self.asked.curiosity})
 
     def _learn(self, number: int, name: str, more: Found) -> Found:
-        asked, world, out = self.asked, self.folder(number) / "world", self.folder(number) / name
+        asked, world, out = self.asked, self.folder("world", number), self.folder(name, number)
         dream = {"temperature": asked.temperature, "horizon": asked.horizon}
         kwargs = {key: value for key, value in dream.items() if value is not None} | more
         agent: Agent
@@ -180,7 +180,7 @@ class Iteration:
 
     def score(self, number: int, dream: bool) -> Found:
         """A round's agent in its dream or in reality."""
-        agent = load_agent(self.folder(number) / "agent")
+        agent = load_agent(self.folder("agent", number))
         assert agent.seat is not None
         seat = agent.seat if dream else agent.seat.in_reality(self.asked.env, self.env_kwargs)
         return self._evaluate(agent, seat)

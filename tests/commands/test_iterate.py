@@ -57,19 +57,19 @@ def test_each_round_learns_from_all_that_was_recorded(finished: Iteration) -> No
     recording = worldsim.Recording(out / "recording")
     assert 120 <= rounds["1"]["train"]["frames"] < rounds["2"]["train"]["frames"] == recording.num_frames
     policies = sorted({(shard.about.seed, shard.about.policy.split("#")[0]) for shard in recording.shards})
-    assert policies == [(1, "random"), (2, "agent:explorer")]
-    first, second = (worldsim.load(out / f"round-{k}" / "world") for k in (1, 2))
+    assert policies == [(1, "random"), (2, "agent:explorer-1")]
+    first, second = (worldsim.load(out / f"world-{k}") for k in (1, 2))
     assert "started_from" not in first.provenance
-    assert second.provenance["started_from"] == "world"
+    assert second.provenance["started_from"] == "world-1"
     assert (first.provenance["steps"], second.provenance["steps"]) == (8, 4)  # half as many updates
-    explorer = load_agent(out / "round-1" / "explorer")
+    explorer = load_agent(out / "explorer-1")
     assert explorer.seat is not None
     assert explorer.seat.env_kwargs == {"horizon": 10, "curiosity": 0.5}
-    assert not (out / "round-2" / "explorer").exists()  # nobody would record with it
-    for found in rounds.values():
+    assert not (out / "explorer-2").exists()  # nobody would record with it
+    for number, found in rounds.items():
         assert found["real"]["n"] == found["dream"]["n"] == 12
         assert found["real"]["seeds"] == finished.kept["random"]["seeds"]
-        assert found["real"]["env"] == "Test/Walk-v0 through world"
+        assert found["real"]["env"] == f"Test/Walk-v0 through world-{number}"
 
 
 def test_the_table_shows_rounds_beside_random_play(finished: Iteration) -> None:

@@ -16,7 +16,7 @@ class Iterate:
     Each round records real play (the first one --policy, later ones the agent of the round before, with noise), trains
     the world on all that was recorded so far, trains an agent in its dream and scores it in reality on seeds that
     nothing else uses. Every stage is kept and goes on where it was stopped, by Ctrl-C or a kill; more --rounds than
-    before go on. Writes iterate.json and, for each round, a world and an agent.
+    before go on. Writes iterate.json and, for each round, world-N and agent-N.
     """
 
     env: Positional[str]
@@ -75,6 +75,6 @@ class Iterate:
         if not console.is_terminal:
             console.width = 160  # a file or a pipe has no edge to wrap at
         console.print(iteration.table())
-        last = self.out / f"round-{self.rounds}"
+        world, agent = (iteration.folder(what, self.rounds) for what in ("world", "agent"))
         print(f"{iteration.path}: every number")
-        print(f"next: worldsim play {last / 'world'} --agent {last / 'agent' / 'agent.zip'}")
+        print(f"next: worldsim play {world} --agent {agent / 'agent.zip'}")
