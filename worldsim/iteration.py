@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -65,13 +66,13 @@ class Iteration:
             Stopped: Ctrl-C; the same command goes on.
         """
         for number in range(1, self.asked.rounds + 1):
-            self._stage(number, "record", lambda n=number: self.record(n))
-            self._stage(number, "train", lambda n=number: self.train(n))
-            self._stage(number, "learn", lambda n=number: self.learn(n))
+            self._stage(number, "record", partial(self.record, number))
+            self._stage(number, "train", partial(self.train, number))
+            self._stage(number, "learn", partial(self.learn, number))
             if self.asked.curiosity and number < self.asked.rounds:
-                self._stage(number, "explore", lambda n=number: self.explore(n))
-            self._stage(number, "dream", lambda n=number: self.score(n, dream=True))
-            self._stage(number, "real", lambda n=number: self.score(n, dream=False))
+                self._stage(number, "explore", partial(self.explore, number))
+            self._stage(number, "dream", partial(self.score, number, dream=True))
+            self._stage(number, "real", partial(self.score, number, dream=False))
             found = self.kept["rounds"][str(number)]
             frames, real, dream = found["train"]["frames"], cell(found["real"]), cell(found["dream"])
             print(f"round {number}: {frames:,} real frames; {real} in reality, {dream} in the dream", flush=True)

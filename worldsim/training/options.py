@@ -48,7 +48,8 @@ def trainer_of(kind: str, recording: Path, out: Path, options: Mapping[str, Any]
         if not is_dataclass(part) or isinstance(part, type):
             raise BadInput(f"worldsim train {kind} has no option {option!r} to set here; it has {', '.join(known)}")
         _check({inner: options[option]}, [f.name for f in fields(part)], get_type_hints(type(part)), f"{kind}, {name}")
-        made = replace(made, **{name: replace(part, **{inner: options[option]})})
+        changed: dict[str, Any] = {name: replace(part, **{inner: options[option]})}
+        made = replace(made, **changed)
     return made
 
 
