@@ -7,6 +7,8 @@ import torch
 
 from tests.worlds import spatial_world
 from worldsim.arithmetic import compile_once, in_precision
+from worldsim.bundled import bundled
+from worldsim.checkpoint import load
 from worldsim.dream import Dream
 from worldsim.envs.dream import DreamEnv
 from worldsim.errors import BadInput
@@ -68,3 +70,14 @@ def test_a_compiled_dream_in_bf16_rounds_a_little_differently() -> None:
     plain, compiled = dreamed(16, 1, precision="bf16"), dreamed(16, 1, precision="bf16", compiled=True)
     torch.testing.assert_close(compiled.state["h"], plain.state["h"], rtol=0, atol=0.02)
     assert (compiled.state["codes"] == plain.state["codes"]).float().mean() > 0.95
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", bundled())
+def test_every_bundled_world_compiles(name: str) -> None:
+    world, rows = load(name), torch.arange(2)
+    plain, compiled = Dream(world, 2), Dream(world, 2, compiled=True)
+    for dream in (plain, compiled):
+        dream.reset(rows, rows)
+        dream.step(torch.zeros(2, dtype=torch.int64))
+    torch.testing.assert_close(compiled.observe(), plain.observe(), rtol=0, atol=1e-3)

@@ -16,7 +16,7 @@ from worldsim.gamegan.grid.simulator import GridConfig, GridSimulator
 from worldsim.gamegan.signal import Range, to_frames, to_signal
 from worldsim.gamegan.simulator import Layers, Step
 from worldsim.heads import OutcomeHead
-from worldsim.nn.action import encode_action
+from worldsim.nn.action import one_hot
 from worldsim.noise import uniforms
 from worldsim.protocol import Imagined, State
 from worldsim.space_json import from_json
@@ -74,6 +74,7 @@ class GameGANWorld(nn.Module):
                 "record with an environment that is wrapped to discrete actions"
             )
         actions, channels = int(self.action_space.n), config.frame_shape[2]
+        self._first, self._actions = int(self.action_space.start), actions  # NumPy's integers do not compile
         self.simulator: GridSimulator | FlatSimulator
         if config.simulator == "grid":
             self.simulator = GridSimulator(config.grid, channels, actions)
@@ -107,8 +108,8 @@ class GameGANWorld(nn.Module):
         frame = to_frames(step.image, *self.config.frame_shape[:2], self.scale)
         seen = self._look(frame)
         after = {"frame": frame, "seen": seen, "temperature": state["temperature"], **step.carried}
-        one_hot = encode_action(self.action_space, action)
-        features = torch.cat([self.observe(state), one_hot, self.observe(after)], 1)
+        acted = one_hot(action - self._first, self._actions)
+        features = torch.cat([self.observe(state), acted, self.observe(after)], 1)
         return Imagined(after, *self.outcome.sample(features, uniforms(noise[:, -1])))
 
     def observe(self, state: State) -> Tensor:
@@ -148,8 +149,8 @@ class GameGANWorld(nn.Module):
         return self.simulator.encode(to_signal(frame, height, width, self.scale))
 
     def _step(self, state: State, action: Tensor, noise: Tensor, after: Tensor | None) -> Step:
-        one_hot = encode_action(self.action_space, action)
-        return self.simulator.step(_carried(state), state["seen"], one_hot, noise[:, :-1], state["temperature"], after)
+        acted = one_hot(action - self._first, self._actions)
+        return self.simulator.step(_carried(state), state["seen"], acted, noise[:, :-1], state["temperature"], after)
 
     def _check(self, noise: Tensor) -> None:
         if noise.shape[1] != self.noise_size:

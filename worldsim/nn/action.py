@@ -27,14 +27,14 @@ def action_size(space: Space[Any]) -> int:
 def encode_action(space: Space[Any], action: Tensor) -> Tensor:
     """Actions (..., *space.shape) as vectors (..., A) float32: one-hot if discrete, flat if continuous."""
     if isinstance(space, Discrete):
-        return _one_hot(action - int(space.start), int(space.n))
+        return one_hot(action - int(space.start), int(space.n))
     if isinstance(space, MultiDiscrete):
         sizes = space.nvec.flatten().tolist()
-        return torch.cat([_one_hot(a, n) for a, n in zip(action.unbind(-1), sizes, strict=True)], -1)
+        return torch.cat([one_hot(a, n) for a, n in zip(action.unbind(-1), sizes, strict=True)], -1)
     shape = space.shape or ()
     return action.to(torch.float32).reshape(*action.shape[: action.dim() - len(shape)], -1)
 
 
-def _one_hot(index: Tensor, size: int) -> Tensor:
-    """Without torch's check of the range, which waits for a GPU and does not compile; other indices give zeros."""
+def one_hot(index: Tensor, size: int) -> Tensor:
+    """(...,) -> (..., size) float32, without torch's check of the range, which waits for a GPU and does not compile."""
     return (index[..., None] == torch.arange(size, device=index.device)).to(torch.float32)
