@@ -5,8 +5,8 @@
 
 A table stands between the comments ``<!-- table:NAME -->`` and ``<!-- end:NAME -->``; what is written around it stays.
 ``transfer`` is of rows.jsonl (scripts/pacman_transfer.py), ``screen-GAME`` of GAME.json (worldsim evaluate-world),
-``bench`` of bench.json (worldsim bench), ``aims`` those of its rows that have an aim, ``bench-gamegan`` of
-bench-gamegan.json, ``worlds`` of the bundled worlds' own config.json. The scores on their cards are written too.
+``bench`` of bench.json (worldsim bench) and ``aims`` those of its rows that have an aim, ``worlds`` of the bundled
+worlds' own config.json. The scores on the cards of the bundled worlds are written too.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from worldsim.metrics.report import number
 
 ROOT = Path(__file__).resolve().parents[1]
 MEASURED = ROOT / "docs" / "measured"
-PAGES = ("README.md", "docs/results.md", "docs/gamegan.md")
+PAGES = ("README.md", "docs/results.md")
 KINDS = {
     "spatial": "codes on a grid, ours",
     "vision-memory": "VAE + MDN-RNN, published",
@@ -122,9 +122,9 @@ def worlds() -> str:
     return table(["world", "kind", "learned from", "updates", "minutes", "MB"], lines)
 
 
-def bench(name: str = "bench", aims: bool = False) -> str:
+def bench(aims: bool = False) -> str:
     """Every row, or those with an aim, with its ratio to what it is compared with."""
-    measured = json.loads((MEASURED / f"{name}.json").read_text(encoding="utf-8"))
+    measured = json.loads((MEASURED / "bench.json").read_text(encoding="utf-8"))
     lines = []
     for row in measured["rows"]:
         if aims and row["aim"] is None:
@@ -166,7 +166,6 @@ def filled(page: str) -> str:
                 "transfer": transfer,
                 "worlds": worlds,
                 "bench": bench,
-                "bench-gamegan": partial(bench, "bench-gamegan"),
                 "aims": partial(bench, aims=True),
             }
             if name not in tables:
