@@ -139,7 +139,7 @@ def world(args: Args) -> World:
         memory_batch=args.memory_batch,
         length=args.length,
         opening_steps=1,
-        openings=1000,
+        openings=300,
         threads=args.threads,
         seed=args.seed,
         **better,  # type: ignore[arg-type]

@@ -79,5 +79,5 @@ def test_every_bundled_world_compiles(name: str) -> None:
     plain, compiled = Dream(world, 2), Dream(world, 2, compiled=True)
     for dream in (plain, compiled):
         dream.reset(rows, rows)
-        dream.step(torch.zeros(2, dtype=torch.int64))
+        dream.step(torch.zeros(2, *(world.model.action_space.shape or ()), dtype=torch.int64))
     torch.testing.assert_close(compiled.observe(), plain.observe(), rtol=0, atol=1e-3)

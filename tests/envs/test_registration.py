@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gymnasium as gym
+import numpy as np
 import pytest
 
 import worldsim  # noqa: F401  (registers)
@@ -23,8 +24,9 @@ def test_a_bundled_dream_ends(id: str) -> None:
     env = gym.make(id)
     horizon = env.spec.max_episode_steps
     env.reset(seed=0)
+    still = np.zeros(env.action_space.shape, np.float32) if env.action_space.shape else 0
     for step in range(1, horizon + 1):
-        _, _, terminated, truncated, _ = env.step(0)
+        _, _, terminated, truncated, _ = env.step(still)
         assert truncated is (step == horizon and not terminated)
         if terminated or truncated:
             break
