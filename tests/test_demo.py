@@ -97,7 +97,7 @@ def test_ctrl_c_is_one_line_and_the_next_run_goes_on(tmp_path: Path) -> None:
         if line.startswith("[2/5]"):
             break
     demo.send_signal(signal.SIGINT)
-    _, error = demo.communicate(timeout=120)
+    _, error = demo.communicate(timeout=280)
     assert demo.returncode == 130
     last = error.strip().splitlines()[-1]
     assert last.startswith("worldsim: stage 2 of 5: ")

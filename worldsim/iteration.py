@@ -22,11 +22,11 @@ from worldsim.agents.progress import Bar
 from worldsim.agents.seat import Seat
 from worldsim.agents.training import train_agent
 from worldsim.checkpoint import World
-from worldsim.commands.iterate import Iterate
-from worldsim.commands.record import parse_kwargs
 from worldsim.data.record import record
 from worldsim.data.recording import Recording
+from worldsim.env_kwargs import parse_kwargs
 from worldsim.errors import BadInput, Stopped
+from worldsim.rounds import Rounds
 from worldsim.training.command import TrainCommand
 from worldsim.training.options import trainer_of
 
@@ -45,13 +45,13 @@ class Iteration:
     frames.
 
     Args:
-        asked: the command.
+        asked: what is done, how often.
 
     Raises:
         BadInput: something cannot work, or the folder holds another iteration; one line says what.
     """
 
-    def __init__(self, asked: Iterate) -> None:
+    def __init__(self, asked: Rounds) -> None:
         _check(asked)
         self.asked, self.path = asked, asked.out / "iterate.json"
         self.env_kwargs, self.hyperparameters = parse_kwargs(asked.env_kwargs), parse(asked.hyperparameters)
@@ -269,7 +269,7 @@ def losses(found: dict[str, float]) -> str:
     return ", ".join(f"{name} {value:.3g}" for name, value in found.items() if not name.endswith(left_out))
 
 
-def _check(asked: Iterate) -> None:
+def _check(asked: Rounds) -> None:
     """Refuse what could only fail later."""
     if min(asked.rounds, asked.frames, asked.steps, asked.episodes) < 1:
         raise BadInput(

@@ -49,7 +49,7 @@ class Evaluate:
         from rich.console import Console
 
         from worldsim.agents.comparison import Row, compare, table, write
-        from worldsim.commands.record import parse_kwargs
+        from worldsim.env_kwargs import parse_kwargs
         from worldsim.errors import Stopped
 
         names = list(dict.fromkeys([self.agent, *self.against]))

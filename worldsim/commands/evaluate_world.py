@@ -59,7 +59,7 @@ class EvaluateWorld:
 
         import worldsim
         from worldsim.bench.machine import this_machine
-        from worldsim.commands.record import parse_kwargs
+        from worldsim.env_kwargs import parse_kwargs
         from worldsim.errors import BadInput, Stopped
         from worldsim.metrics.latent import has_latent
         from worldsim.metrics.reality import reality_of

@@ -80,7 +80,7 @@ class Play:
         """Play, then say what was written."""
         # One step of a dream is small: with two threads on two busy cores it took 15 times as long.
         os.environ.setdefault("OMP_NUM_THREADS", "1")
-        from worldsim.commands.record import parse_kwargs
+        from worldsim.env_kwargs import parse_kwargs
         from worldsim.playing.play import play
 
         for name in ("fps", "size", "headless", "horizon"):

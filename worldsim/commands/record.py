@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from tyro.conf import Positional, UseAppendAction
 
-from worldsim.errors import BadInput
+from worldsim.env_kwargs import parse_kwargs
 
 
 @dataclass(frozen=True)
@@ -87,17 +86,6 @@ class Record:
             f"{bar.made:,} new frames at {rate:,.0f} frames/s"
         )
         print(f"next: worldsim train spatial {self.out} --out runs/{self.out.name}")
-
-
-def parse_kwargs(text: str) -> dict[str, Any]:
-    """Arguments for an environment from JSON."""
-    try:
-        kwargs = json.loads(text)
-    except ValueError as error:
-        raise BadInput(f"--env-kwargs must be JSON such as '{{\"ghosts\": 2}}', got {text!r} ({error})") from None
-    if not isinstance(kwargs, dict):
-        raise BadInput(f"--env-kwargs must be a JSON object such as '{{\"ghosts\": 2}}', got {text!r}")
-    return kwargs
 
 
 class Bar:

@@ -60,7 +60,7 @@ class TrainAgent:
         """Train, with a progress bar, and say what to do next."""
         from worldsim.agents.hyperparameters import parse
         from worldsim.agents.training import train_agent
-        from worldsim.commands.record import parse_kwargs
+        from worldsim.env_kwargs import parse_kwargs
 
         dream = {"temperature": self.temperature, "horizon": self.horizon}
         kwargs = parse_kwargs(self.env_kwargs) | {name: value for name, value in dream.items() if value is not None}
