@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from worldsim.agents.evaluation import NAMED, evaluate
 from worldsim.agents.score import Score
 from worldsim.agents.seat import Seat
 from worldsim.errors import BadInput
+from worldsim.whole_file import write_whole
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -124,7 +124,4 @@ def table(rows: Sequence[Row]) -> Table:
 
 def write(rows: Sequence[Row], path: Path) -> None:
     """Every episode of every row, as json."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(json.dumps([row.to_json() for row in rows], allow_nan=False) + "\n", encoding="utf-8")
-    os.replace(temporary, path)
+    write_whole(path, json.dumps([row.to_json() for row in rows], allow_nan=False) + "\n")

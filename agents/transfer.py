@@ -124,11 +124,15 @@ def run_missing(
         wanted = (condition.name, condition.steps, seed)
         if any((row["condition"], row["asked"], row["seed"]) == wanted for row in read(path)):
             continue
-        folder = "".join(letter if letter.isalnum() else "-" for letter in "-".join(map(str, wanted)))
-        row = run(condition, home, seed, out / "agents" / folder, episodes, hyperparameters, progress=True)
+        row = run(condition, home, seed, out / "agents" / folder_of(*wanted), episodes, hyperparameters, progress=True)
         append(path, row)
         print(f"{condition.name}, seed {seed}: {row['real']['mean']:.2f} in reality", flush=True)
     return read(path)
+
+
+def folder_of(*words: object) -> str:
+    """Name of the folder in ``out/agents`` that holds the agent of a condition, its steps and seed."""
+    return "".join(letter if letter.isalnum() else "-" for letter in "-".join(map(str, words)))
 
 
 def _row(

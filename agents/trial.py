@@ -14,7 +14,7 @@ import numpy as np
 from worldsim.agents.cma import train_cma
 from worldsim.agents.reality import score_in_reality
 from worldsim.agents.seat import Seat
-from worldsim.agents.transfer import append, read
+from worldsim.agents.transfer import append, folder_of, read
 
 RANDOM = "random play"
 
@@ -77,11 +77,6 @@ def _row(trial: Trial, seed: int, home: Seat, out: Path, means: Means) -> dict[s
     best = max(agent.about["scores"], key=lambda found: found["mean"])
     row |= {name: agent.about[name] for name in ("steps", "generations", "seconds", "parameters")}
     return row | {"real": score.to_json(episodes=False), "dream": best if trial.seat.dreamed else None}
-
-
-def folder_of(trial: str, seed: int) -> str:
-    """Name of the folder in ``out/agents`` that holds a trial's agent."""
-    return "".join(letter if letter.isalnum() else "-" for letter in f"{trial}-{seed}")
 
 
 def markdown(rows: Sequence[Mapping[str, Any]]) -> str:

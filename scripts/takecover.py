@@ -5,8 +5,8 @@
     python scripts/takecover.py --skill 4 --small --install     # and copy the world and its controller into the package
 
 Skill 5 is gym-doom's number; in today's ViZDoom skill 4 is as hard as the published task (docs/world_models.md).
-Every stage goes on where it was stopped. One line of json for
-each controller; ends with the table: the temperatures of the paper's Table 2, an untrained M, random play.
+Every stage goes on where it was stopped. One line of json for each controller; ends with the table: the temperatures
+of the paper's Table 2, an untrained M, random play.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ import tyro
 import worldsim
 from worldsim.agents.agent import load_agent
 from worldsim.agents.seat import Seat
-from worldsim.agents.trial import RANDOM, Means, Trial, folder_of, run, write
+from worldsim.agents.transfer import folder_of
+from worldsim.agents.trial import RANDOM, Means, Trial, run, write
 from worldsim.bundled import bundled_folder
 from worldsim.checkpoint import World
 from worldsim.data.record import record

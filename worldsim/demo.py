@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -29,6 +28,7 @@ from worldsim.dream import Dream
 from worldsim.errors import BadInput, Stopped
 from worldsim.side_by_side import film
 from worldsim.spatial.train import TrainSpatial
+from worldsim.whole_file import write_whole
 
 Found = dict[str, Any]
 """What a stage found, for demo.json."""
@@ -280,7 +280,4 @@ class _Demo:
 
     def _write(self) -> None:
         """Keep what is known, whole under another name first."""
-        self.out.mkdir(parents=True, exist_ok=True)
-        temporary = self.path.with_name("demo.json.tmp")
-        temporary.write_text(json.dumps(self.kept, indent=2) + "\n", encoding="utf-8")
-        os.replace(temporary, self.path)
+        write_whole(self.path, json.dumps(self.kept, indent=2) + "\n")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -29,6 +28,7 @@ from worldsim.errors import BadInput, Stopped
 from worldsim.rounds import Rounds
 from worldsim.training.command import TrainCommand
 from worldsim.training.options import trainer_of
+from worldsim.whole_file import write_whole
 
 Found = dict[str, Any]
 """What a stage found, for iterate.json."""
@@ -229,10 +229,7 @@ class Iteration:
 
     def _write(self) -> None:
         """Keep what is known, whole under another name first."""
-        self.asked.out.mkdir(parents=True, exist_ok=True)
-        temporary = self.path.with_name("iterate.json.tmp")
-        temporary.write_text(json.dumps(self.kept, indent=1) + "\n", encoding="utf-8")
-        os.replace(temporary, self.path)
+        write_whole(self.path, json.dumps(self.kept, indent=1) + "\n")
 
     def table(self) -> Table:
         """Round by round, beside random play."""

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from worldsim.bench.contest import Row
 from worldsim.bench.machine import Machine
+from worldsim.whole_file import write_whole
 
 
 def show(rows: Sequence[tuple[str, Row]], machine: Machine) -> None:
@@ -46,10 +47,7 @@ def save(path: Path, rows: Sequence[tuple[str, Row]], machine: Machine, settings
         "settings": settings,
         "rows": [{"part": part, **asdict(row)} for part, row in rows],
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".tmp")
-    partial.write_text(json.dumps(found, indent=2) + "\n")
-    os.replace(partial, path)
+    write_whole(path, json.dumps(found, indent=2) + "\n")
 
 
 def rounded(rate: float) -> str:

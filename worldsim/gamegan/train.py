@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass, replace
 from typing import Literal, Self
 
@@ -23,6 +22,7 @@ from worldsim.space_json import to_json
 from worldsim.training import FitResult, fit
 from worldsim.training.command import TrainCommand
 from worldsim.vae.colour import colour_weights
+from worldsim.whole_file import write_whole
 
 _CELLS = (12, 8)  # sides of a cell that are tried, in pixels
 _SMALLEST = 32  # pixels a side that the small presets need
@@ -131,10 +131,7 @@ class TrainGameGAN(TrainCommand):
                     f"{self.out} holds a run with other settings: {key} was {theirs.get(key)!r}, now {mine[key]!r}; "
                     "repeat those to go on, or choose another folder"
                 )
-        self.out.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        partial.write_text(json.dumps(mine, indent=2) + "\n")
-        os.replace(partial, path)
+        write_whole(path, json.dumps(mine, indent=2) + "\n")
 
 
 def fitted(settings: Settings, recording: Recording, preset: str) -> Settings:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from worldsim.metrics.copying import NAME as BASELINE
 from worldsim.metrics.estimate import Estimate
 from worldsim.metrics.suite import AGAIN, CHANCE, REAL, Found
+from worldsim.whole_file import write_whole
 
 TITLES = {
     "reader": "The reader's own error",
@@ -98,15 +99,12 @@ def markdown(found: Sequence[Found], about: dict[str, Any]) -> str:
 
 def save(folder: Path, found: Sequence[Found], about: dict[str, Any]) -> tuple[Path, Path]:
     """Write ``<game>.json`` and ``<game>.md``, each whole or not at all."""
-    folder.mkdir(parents=True, exist_ok=True)
     name = str(about["env_id"]).rsplit("/", 1)[-1]
     rows = [{"part": f.part, "measure": f.measure, "source": f.source, **f.estimate.to_json()} for f in found]
     data = json.dumps({"about": about, "found": rows}, indent=1, allow_nan=False) + "\n"
     paths = folder / f"{name}.json", folder / f"{name}.md"
     for path, text in zip(paths, (data, markdown(found, about)), strict=True):
-        partial = path.with_name(path.name + ".tmp")
-        partial.write_text(text, encoding="utf-8")
-        os.replace(partial, path)
+        write_whole(path, text)
     return paths
 
 

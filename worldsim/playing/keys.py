@@ -48,7 +48,7 @@ def command_for(key: str, shift: bool, ctrl: bool, taken: Container[str] = ()) -
 
 
 def command_table(taken: Container[str], dream: bool, agent: bool) -> list[tuple[str, str]]:
-    """Rows of (keys, what they do) for the commands that mean something in this session."""
+    """Rows of (keys, what they do) for the commands that mean something here."""
     rows = []
     for command in COMMANDS:
         if (command.needs == "dream" and not dream) or (command.needs == "agent" and not agent):

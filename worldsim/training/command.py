@@ -60,9 +60,9 @@ class TrainCommand(ABC):
             print(f"wrote {self.out} ({world.name}: {len(world.openings)} openings)")
             print(f"next: worldsim play {self.out}   or   worldsim train-agent --in {self.out} --out runs/agent")
 
+    @abstractmethod
     def shorter(self, share: float) -> Self:
         """The same with so large a share of the updates."""
-        raise NotImplementedError
 
     def once(self, **more: Any) -> World:
         """The world in ``out``, trained first if it is not there; ``more`` joins its provenance."""
