@@ -39,6 +39,7 @@ VARIANTS: dict[str, tuple[Preset, dict[str, Any]]] = {
     "no-action-critic": ("small", {"judges": JudgeConfig(action=False)}),
     "no-temporal-critic": ("small", {"judges": JudgeConfig(temporal=False)}),
     "no-noise-encoder": ("small", {"informed": False}),
+    "no-block-matching": ("small", {"weights": replace(Settings().weights, motion=0.0)}),
     "no-memory": ("small-m", {}),
     "gamegan-m": ("gamegan-m", {}),
     "action-lstm": ("action-lstm", {}),

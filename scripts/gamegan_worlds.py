@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import tyro
 
@@ -45,7 +45,11 @@ class Args:
     steps: int | None = None
     """Updates (default: the preset's)."""
     batch: int | None = None
-    """Stretches in one (default: the preset's)."""
+    """Stretches in one (default: the preset's; maze 8)."""
+    length: int | None = None
+    """Steps of a stretch (default: the preset's; maze 24: who leaves a place and comes back needs time)."""
+    curriculum: tuple[int, ...] | None = None
+    """Lengths before that one (default: the preset's; maze 8 12)."""
     start_from: str = ""
     """A GameGAN world whose simulator this one begins as (a folder or a bundled name)."""
     seed: int = 0
@@ -57,6 +61,7 @@ class Args:
 
 
 ENVS = {"pacman": "WorldSim/PacManFlag-v0", "maze": "WorldSim/PacManMaze-v0"}
+STRETCHES: dict[str, dict[str, Any]] = {"pacman": {}, "maze": {"batch": 8, "length": 24, "curriculum": (8, 12)}}
 HORIZONS = {"pacman": 40, "maze": 500}  # steps after which a dream is cut off; flag games end by themselves at 40
 
 
@@ -79,13 +84,16 @@ def train(args: Args, data: Recording) -> World | None:
     """The world."""
     name = f"{args.world}-gamegan"
     out = args.out / name
+    stretches = STRETCHES[args.world] | {
+        key: value for key in ("batch", "length", "curriculum") if (value := getattr(args, key)) is not None
+    }
     trainer = TrainGameGAN(
         data.path,
         out,
         name,
         preset=args.preset,
         steps=args.steps,
-        batch=args.batch,
+        **stretches,
         sample_every=150,
         start_from=args.start_from,
         seed=args.seed,

@@ -138,3 +138,18 @@ def test_bad_arguments(made: Recording) -> None:
         Windows(made, 4, 4).batch(0, rank=2, world_size=2)
     with pytest.raises(BadInput, match="nothing there"):
         Windows("absent", 4, 4)
+
+
+def test_pieces_are_the_same_steps(made: Recording) -> None:
+    whole = Windows(made, length=6, batch_size=5, seed=1).batch(0)
+    pieces = whole.pieces(2)
+    assert pieces.frames.shape[:2] == (15, 3)
+    for row in range(5):
+        for piece in range(3):
+            begin, it = 2 * piece, 3 * row + piece
+            assert torch.equal(pieces.frames[it], whole.frames[row, begin : begin + 3])
+            for mine, theirs in zip(pieces[1:], whole[1:], strict=True):
+                assert torch.equal(mine[it], theirs[row, begin : begin + 2])
+    assert whole.pieces(6) is whole
+    with pytest.raises(BadInput, match="6 steps do not divide into pieces of 4"):
+        whole.pieces(4)

@@ -58,6 +58,19 @@ def test_what_left_the_view_is_found_again() -> None:
     torch.testing.assert_close(view, written)
 
 
+def test_the_canvas_is_never_smeared_and_its_move_has_a_gradient() -> None:
+    canvas = Canvas(3, 4, 2)
+    board = torch.randn(1, 3, 7, 7)
+    with torch.no_grad():
+        canvas.write_from.bias[:3] = -50  # nothing is written
+    soft = (0.6 * kernel(1, 0) + 0.4 * kernel(0, 0)).requires_grad_()
+    moved, _ = canvas.step(board, torch.randn(1, 4, 3, 3), soft)
+    torch.testing.assert_close(moved[:, :, :-1], board[:, :, 1:])
+    moved.square().sum().backward()
+    assert soft.grad is not None
+    assert (soft.grad != 0).all()
+
+
 def choices(options: int = 3, rows: int = 2, cols: int = 2) -> Choices:
     torch.manual_seed(0)
     made = Choices(options, 4, 4, 8, rows, cols)

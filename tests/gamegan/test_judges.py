@@ -9,6 +9,7 @@ from torch.nn.utils import parametrize
 
 from worldsim.errors import BadInput
 from worldsim.gamegan.adversary import Play, critic_losses, generator_losses
+from worldsim.gamegan.judges.action import ActionJudge, gaps
 from worldsim.gamegan.judges.features import Kind
 from worldsim.gamegan.judges.judges import JudgeConfig, Judges
 from worldsim.gamegan.judges.temporal import TemporalJudge
@@ -165,3 +166,30 @@ def test_they_learn_to_tell_actions_and_fakes_apart() -> None:
     assert float(losses["recognise"].detach()) < 1.1  # chance: log 5 = 1.6
     assert float(losses["single"].detach()) < 1.5  # chance: 2
     assert float(losses["action"].detach()) < 2.7  # chance: 3
+
+
+def test_a_gap_is_nothing_where_the_picture_moved_to() -> None:
+    before = torch.randn(2, 5, 6, 6)
+    after = before.roll((-1, 0), (2, 3))  # what was below is here: row 2, column 1 of nine
+    found = gaps(before, after)[:, :, 1:-1, 1:-1]
+    torch.testing.assert_close(found[:, 7], torch.full((2, 4, 4), -4.0))
+    torch.testing.assert_close(found.mean(1), torch.zeros(2, 4, 4), atol=2e-2, rtol=0)
+    assert (found.argmin(1) == 7).all()
+
+
+def test_the_action_judge_of_the_grid_learns_which_way_the_view_went() -> None:
+    torch.manual_seed(0)
+    judge = ActionJudge("grid", (8, 7, 7), actions=4, noise=0)
+    optimizer = torch.optim.Adam(judge.parameters(), 1e-2)
+    ways = ((1, 0), (-1, 0), (0, 1), (0, -1))
+    losses = []
+    for _ in range(60):
+        before, action = torch.randn(32, 8, 7, 7), torch.randint(0, 4, (32,))
+        after = torch.stack([x.roll(ways[a], (1, 2)) for x, a in zip(before, action.tolist(), strict=True)])
+        told = judge.recognise(judge.transitions(before, after)).action
+        loss = nn.functional.cross_entropy(told, action)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(float(loss.detach()))
+    assert losses[-1] < 0.3 < losses[0]

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from tests.gamegan.sizes import GRID, settings, world
 from worldsim.data.windows import Batch
 from worldsim.errors import BadInput
+from worldsim.gamegan import objective as module
 from worldsim.gamegan.judges.judges import JudgeConfig
 from worldsim.gamegan.objective import GameGANObjective
 from worldsim.gamegan.presets import PRESETS, Settings
@@ -257,3 +258,29 @@ def test_code_and_paper_differ_where_the_facts_say_so() -> None:
         assert (settings_.weights.reconstruction, settings_.weights.cycle) == (0.05, 0.05)
         assert (settings_.learning_rate, settings_.betas, settings_.length) == (1e-4, (0.0, 0.9), 31)
     assert GRID.memory
+
+
+def test_the_curriculum_lengthens_until_the_critics_judge() -> None:
+    grown = replace(PRESETS["small"], length=24, curriculum=(6, 12))
+    shares = (0.0, 0.24, 0.26, 0.49, 0.51, 0.76, 1.0)
+    assert [grown.piece(share) for share in shares] == [6, 6, 12, 12, 24, 24, 24]
+    assert PRESETS["small"].piece(0.0) == PRESETS["small"].piece(0.9) == 8
+    without = replace(grown, judges=None)
+    assert [without.piece(share) for share in (0.3, 0.4, 0.6, 0.7, 1.0)] == [6, 12, 12, 24, 24]
+    with pytest.raises(BadInput, match="divide length 24, got 7"):
+        replace(grown, curriculum=(7,))
+
+
+def test_short_pieces_train_the_generator(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    original = module.roll_out
+
+    def spy(simulator, real, actions, *rest):
+        seen.append(tuple(actions.shape[:2]))
+        return original(simulator, real, actions, *rest)
+
+    monkeypatch.setattr(module, "roll_out", spy)
+    made = objective(curriculum=(2,), judges=None)
+    made.loss(a_batch(), seeded(), "generator")
+    advance(made, 0.5).loss(a_batch(), seeded(), "generator")
+    assert seen == [(4, 2), (2, 4)]

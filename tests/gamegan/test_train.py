@@ -145,7 +145,7 @@ def test_every_preset_can_be_asked_for_and_given_fields_change_it() -> None:
     job = TrainGameGAN(Path("a"), Path("b"), preset="paper-84", batch=3, blur=0.1)
     assert job.settings == replace(PRESETS["paper-84"], batch=3, blur=0.1)
     offered = {f.name for f in fields(TrainGameGAN)} & {f.name for f in fields(job.settings)}
-    assert offered == {"steps", "batch", "length", "learning_rate", "critic_rate", "blur"}
+    assert offered == {"steps", "batch", "length", "curriculum", "learning_rate", "critic_rate", "blur"}
 
 
 def test_the_command_says_what_it_wrote_and_what_next(shell: Shell, tmp_path: Path) -> None:

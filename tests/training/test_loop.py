@@ -86,6 +86,8 @@ def test_learning_rates_are_the_formulas() -> None:
     warm = FitConfig(steps=110, warmup=10, learning_rate=1.0, schedule="cosine", learning_rates={"critic": 4.0})
     assert [warm.learning_rate_at(step) for step in (0, 4, 9, 10, 109)] == pytest.approx([0.1, 0.5, 1.0, 1.0, 0.0])
     assert warm.learning_rate_at(4, "critic") == pytest.approx(2.0)
+    apart = FitConfig(steps=101, learning_rate=1.0, schedule="cosine", schedules={"critic": "constant"})
+    assert [apart.learning_rate_at(100, turn) for turn in ("critic", "maker")] == pytest.approx([1.0, 0.0])
 
 
 class Breaking(Regression):
@@ -162,6 +164,10 @@ def test_leaves_the_callers_randomness_and_threads_alone(tmp_path: Path) -> None
         ({"schedule": "linear"}, "schedule must be constant, cosine or exponential, got 'linear'"),
         ({"precision": "16-mixed"}, "precision must be 32-true or bf16-mixed"),
         ({"warmup": -1}, "warmup must not be negative"),
+        (
+            {"schedules": {"critic": "constant"}},
+            r"schedules names \['critic'\], but this model's turns \['model'\]",
+        ),
         ({"learning_rates": {"critic": 1.0}}, r"names \['critic'\], but this model's turns are \['model'\]"),
     ],
 )

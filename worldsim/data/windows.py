@@ -30,6 +30,16 @@ class Batch(NamedTuple):
     terminated: Tensor  # (B, T) bool, true at the step that ended the episode
     mask: Tensor  # (B, T) bool, true where the step was played
 
+    def pieces(self, steps: int) -> Batch:
+        """The same steps as shorter windows: B * (T / steps) of ``steps``."""
+        count, odd = divmod(self.mask.shape[1], steps)
+        if odd:
+            raise BadInput(f"windows of {self.mask.shape[1]} steps do not divide into pieces of {steps}")
+        if count == 1:
+            return self
+        frames = torch.stack([self.frames[:, i * steps : (i + 1) * steps + 1] for i in range(count)], 1)
+        return Batch(frames.flatten(0, 1), *(part.unflatten(1, (count, steps)).flatten(0, 1) for part in self[1:]))
+
 
 class Windows:
     """An endless, shuffled sequence of batches of windows, by number.

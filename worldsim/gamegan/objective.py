@@ -119,6 +119,8 @@ class GameGANObjective(nn.Module):
 
     def _generator(self, batch: Batch, generator: torch.Generator, heard: bool, cycle: bool) -> Losses:
         weights = self.settings.weights
+        if self.settings.curriculum:
+            batch = batch.pieces(self.settings.piece(self.share))
         play, rollout = self._play(batch, generator, judged=heard)
         paired = self._paired(len(play.mask), heard)
         kept = play.mask[:paired].float()

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from worldsim.errors import BadInput
 from worldsim.gamegan.flat import FlatConfig
 from worldsim.gamegan.grid.simulator import GridConfig
 from worldsim.gamegan.judges.judges import JudgeConfig
@@ -40,6 +41,9 @@ class Settings:
     """Of the losses."""
     length: int = 8
     """T, steps of a stretch."""
+    curriculum: tuple[int, ...] = ()
+    """Lengths that stretches have before T, each for an equal share of the time before the critics judge: stretches of
+    T steps are cut into pieces. Each divides T."""
     batch: int = 20
     """Stretches in an update."""
     steps: int = 4200
@@ -72,11 +76,23 @@ class Settings:
     critic_rate: float = 2e-3
     """Adam's, of the critics."""
     schedule: Literal["constant", "cosine"] = "cosine"
-    """Of both."""
+    """Of the generator's rate; the critics' is constant: they begin late, and at rates that have fallen to a tenth they
+    hardly learned."""
     betas: tuple[float, float] = (0.9, 0.99)
     """Adam's."""
     clip_norm: float | None = 1.0
     """Largest norm of each gradient."""
+
+    def __post_init__(self) -> None:
+        if odd := [steps for steps in self.curriculum if steps < 1 or self.length % steps]:
+            raise BadInput(f"lengths of the curriculum divide length {self.length}, got {odd[0]}")
+
+    def piece(self, share: float) -> int:
+        """Steps of a stretch when ``share`` of the run is done."""
+        stages = len(self.curriculum) + 1
+        until = min(1.0, self.judged_from) if self.judges else 1.0
+        stage = int(stages * share / until) if share < until else stages
+        return (*self.curriculum, self.length, self.length)[stage]
 
     def warm_steps(self, share: float) -> int:
         """Steps that see real frames when ``share`` of the run is done."""

@@ -59,6 +59,9 @@ class TrainGameGAN(TrainCommand):
     """Stretches in one."""
     length: int | None = None
     """Steps of a stretch."""
+    curriculum: tuple[int, ...] | None = None
+    """Lengths of stretches before that one, for what is remembered for long: --length 24 --curriculum 6 12. Each
+    divides it."""
     learning_rate: float | None = None
     """Adam's, of the generator."""
     critic_rate: float | None = None
@@ -74,7 +77,7 @@ class TrainGameGAN(TrainCommand):
     @property
     def settings(self) -> Settings:
         """The preset, with what was given on top."""
-        names = ("steps", "batch", "length", "learning_rate", "critic_rate", "blur")
+        names = ("steps", "batch", "length", "curriculum", "learning_rate", "critic_rate", "blur")
         given = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
         return replace(PRESETS[self.preset], **given)
 
@@ -108,6 +111,7 @@ class TrainGameGAN(TrainCommand):
             learning_rate=settings.learning_rate,
             learning_rates={"critic": settings.critic_rate} if settings.judges else {},
             schedule=settings.schedule,
+            schedules={"critic": "constant"} if settings.judges else {},
             min_learning_rate=settings.learning_rate / 20,
             warmup=min(100, settings.steps // 10),
             betas=settings.betas,

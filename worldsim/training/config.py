@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from worldsim.errors import BadInput
 
 # What may differ when a run goes on: it changes where or how fast the run computes, or how much of it is written down,
 # but not which curve it follows.
 _FREE = frozenset({"device", "threads", "checkpoint_every", "log_every", "sample_every"})
+
+Schedule = Literal["constant", "cosine", "exponential"]
 
 
 @dataclass(frozen=True)
@@ -23,9 +25,11 @@ class FitConfig:
     """Adam's learning rate at its highest."""
     learning_rates: dict[str, float] = field(default_factory=dict)
     """Learning rates of single turns (a GAN's "discriminator") where they differ from learning_rate."""
-    schedule: Literal["constant", "cosine", "exponential"] = "constant"
+    schedule: Schedule = "constant"
     """Learning rate over the steps: constant; cosine from learning_rate to min_learning_rate at the last step; or
     exponential, (learning_rate - min) * decay^step + min, the schedule of Ha & Schmidhuber's World Models."""
+    schedules: dict[str, Schedule] = field(default_factory=dict)
+    """Schedules of single turns where they differ from schedule."""
     min_learning_rate: float = 0.0
     """Floor of the cosine and exponential schedules (World Models: 1e-5)."""
     decay: float = 0.9999
@@ -71,8 +75,9 @@ class FitConfig:
                 raise BadInput(f"{name} must not be negative, got {getattr(self, name)}")
         if not 0 <= self.ema < 1:
             raise BadInput(f"ema must be in [0, 1), got {self.ema}; 0.999 is a usual value, 0 keeps no average")
-        if self.schedule not in ("constant", "cosine", "exponential"):
-            raise BadInput(f"schedule must be constant, cosine or exponential, got {self.schedule!r}")
+        for schedule in (self.schedule, *self.schedules.values()):
+            if schedule not in get_args(Schedule):
+                raise BadInput(f"schedule must be constant, cosine or exponential, got {schedule!r}")
         if self.precision not in ("32-true", "bf16-mixed"):
             raise BadInput(f"precision must be 32-true or bf16-mixed, got {self.precision!r}")
 
@@ -82,11 +87,11 @@ class FitConfig:
         floor = min(self.min_learning_rate, top)
         if step < self.warmup:
             return top * (step + 1) / self.warmup
-        after = step - self.warmup
-        if self.schedule == "cosine":
+        after, schedule = step - self.warmup, self.schedules.get(turn, self.schedule)
+        if schedule == "cosine":
             progress = min(1.0, after / max(1, self.steps - 1 - self.warmup))
             return floor + (top - floor) * (1 + math.cos(math.pi * progress)) / 2
-        if self.schedule == "exponential":
+        if schedule == "exponential":
             return float((top - floor) * self.decay**after + floor)
         return top
 
@@ -99,7 +104,7 @@ class FitConfig:
 
         Other ``steps`` are a difference only under the cosine schedule, whose every learning rate depends on them.
         """
-        free = _FREE if self.schedule == "cosine" else _FREE | {"steps"}
+        free = _FREE if "cosine" in (self.schedule, *self.schedules.values()) else _FREE | {"steps"}
         now = self.to_json()
         return [
             f"{name} was {saved.get(name)!r}, now {now[name]!r}"

@@ -42,8 +42,9 @@ def turns_of(objective: nn.Module, config: FitConfig) -> list[Turn]:
     """The objective's own turns, or one named "model" with all parameters; frozen parameters are left out."""
     own = getattr(objective, "turns", None)
     groups: dict[str, Iterable[nn.Parameter]] = {"model": objective.parameters()} if own is None else own()
-    if unknown := set(config.learning_rates) - set(groups):
-        raise BadInput(f"learning_rates names {sorted(unknown)}, but this model's turns are {list(groups)}")
+    for field in ("learning_rates", "schedules"):
+        if unknown := set(getattr(config, field)) - set(groups):
+            raise BadInput(f"{field} names {sorted(unknown)}, but this model's turns are {list(groups)}")
     turns = []
     for name, group in groups.items():
         parameters = [parameter for parameter in group if parameter.requires_grad]

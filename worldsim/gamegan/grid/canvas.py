@@ -13,8 +13,9 @@ class Canvas(nn.Module):
     """What was seen of the board, cell by cell, also where the view no longer reaches.
 
     In each step the cells in view are written, ``M <- M (1 - e) + e tanh(v)``, e and v from what is seen there; then
-    the whole map is shifted by the step's kernel, and the cells in view are read. A cell that left the view and comes
-    back is found where it was.
+    the whole map is shifted by one cell, to where the step's kernel is largest (with the kernel's gradient), and the
+    cells in view are read. A cell that left the view and comes back is found where it was: with the kernel itself,
+    whose largest entry was .85 to .96, a map that had moved eight times was smeared over its neighbours.
 
     Source: GameGAN's memory (arXiv:2005.12126, section 3.2): M, its erase and add, and a 3x3 softmax kernel that moves.
 
@@ -48,5 +49,6 @@ class Canvas(nn.Module):
         rows, cols = seen.shape[2:]
         view = canvas[:, :, m : m + rows, m : m + cols]
         change = erase * (add - view)
-        canvas = shift(canvas + F.pad(change, (m, m, m, m)), kernel)
+        hard = F.one_hot(kernel.argmax(1), kernel.shape[1]) + (kernel - kernel.detach())
+        canvas = shift(canvas + F.pad(change, (m, m, m, m)), hard)
         return canvas, canvas[:, :, m : m + rows, m : m + cols]

@@ -11,6 +11,7 @@ from torch import Tensor
 WAYS = tuple((r, c) for r in (-1, 0, 1) for c in (-1, 0, 1))
 """Displacements (rows, columns) in the order of `worldsim.gamegan.grid.movers`; the fifth is to stay."""
 STAY = 4
+_SIDES = [index for index, (r, c) in enumerate(WAYS) if abs(r) + abs(c) == 1]
 _CHANGED = 0.02  # mean difference from which on a cell's pixels are others, pixels within [0, 1]
 _MATCH = 0.5  # a match differs at most so much of what staying would differ
 
@@ -29,12 +30,15 @@ def find_motion(before: Tensor, after: Tensor, rarity_before: Tensor, rarity_aft
     First the view: of nine shifts by at most one cell the one under which most cells look the same before and after.
     Then, of the cells that changed: what was in cell i went to the neighbour j if j looks now as i did, much more than
     i itself does, and j changed too or has just come into view. Where a ghost steps onto food two things trade places,
-    and each might be the one that moved: it is the rarer one, so i must now hold something commoner than before.
+    and each might be the one that moved: it is the rarer one, so i must now hold something commoner than before. Last,
+    what vanished: if just one of the four cells beside i changed without anything having moved there, it went there and
+    made what is seen there (a ghost that catches the player: both are gone, and there is a star). Without this
+    a ghost that caught had no way to go, vanished into a wall, and the star was drawn as often as not.
 
     Source: ours; block matching as in video coding (Jain & Jain 1981). Meant for games that move by whole cells;
     elsewhere it finds little, and then supervises little. On WorldSim/PacManFlag-v0 it finds most moves of
-    ghosts and no wrong one (tests/gamegan/test_motion.py). What changes its look on the way, as the player does when he
-    turns, is not found.
+    ghosts and hardly a wrong one (tests/gamegan/test_motion.py). What changes its look on the way, as the player does
+    when he turns, is not found.
 
     Args:
         before: (n, C, H, W) pictures within [0, 1].
@@ -64,7 +68,19 @@ def find_motion(before: Tensor, after: Tensor, rarity_before: Tensor, rarity_aft
     apart[STAY] = _MATCH * stay
     way = torch.stack(apart, 1).argmin(1)
     way = torch.where(left, way, STAY)
+    taken = _arrivals(way)
+    vanished = left & (way == STAY) & ~taken & (rarity >= 2 * rarity_after)
+    new_here = changed & ~taken & ~vanished & (way == STAY)
+    beside = torch.stack([_moved(new_here[:, None].float(), -r, -c)[:, 0] for r, c in (WAYS[i] for i in _SIDES)], 1)
+    sure = vanished & (beside.sum(1) == 1)
+    way = torch.where(sure, torch.tensor(_SIDES, device=way.device)[beside.argmax(1)], way)
     return Motion(way != STAY, way, changed & ~left)
+
+
+def _arrivals(way: Tensor) -> Tensor:
+    """Cells that something moved to: (n, R, C) bool."""
+    parts = [_moved((way == index)[:, None].float(), r, c)[:, 0] for index, (r, c) in enumerate(WAYS) if index != STAY]
+    return torch.stack(parts).sum(0) > 0
 
 
 def _apart(one: Tensor, other: Tensor) -> Tensor:
