@@ -64,6 +64,22 @@ ENVS = {"pacman": "WorldSim/PacManFlag-v0", "maze": "WorldSim/PacManMaze-v0"}
 STRETCHES: dict[str, dict[str, Any]] = {"pacman": {}, "maze": {"batch": 8, "length": 24, "curriculum": (8, 12)}}
 HORIZONS = {"pacman": 40, "maze": 500}  # steps after which a dream is cut off; flag games end by themselves at 40
 
+ABOUT: dict[str, dict[str, str | list[str]]] = {
+    "pacman": {
+        "summary": "A GameGAN (Kim et al. 2020) on a grid of cells, ours: it learned WorldSim/PacManFlag-v0 from frames"
+        " and actions alone, on one CPU core.",
+        "notes": [
+            "How like the game it is: worldsim evaluate-world; docs/gamegan.md has the numbers.",
+            "It does not know that the game ends at step 40; dreams are cut off there.",
+        ],
+    },
+    "maze": {
+        "summary": "A GameGAN (Kim et al. 2020) on a grid of cells with a memory around the view, ours: the mazes of"
+        " WorldSim/PacManMaze-v0.",
+        "notes": ["How like the game it is: worldsim evaluate-world; docs/gamegan.md has the numbers."],
+    },
+}
+
 
 def recording(args: Args) -> Recording:
     """Player and recording, or the one that was given."""
@@ -106,6 +122,7 @@ def train(args: Args, data: Recording) -> World | None:
             "horizon": HORIZONS[args.world],
             "player_steps": player,
             "real_frames": player + data.num_frames,
+            **ABOUT[args.world],
         }
         world.save(out)
     return world

@@ -41,21 +41,37 @@ def test_both_ways_to_shift_are_one() -> None:
 
 def test_what_left_the_view_is_found_again() -> None:
     torch.manual_seed(0)
-    canvas = Canvas(3, 4, 2)
+    canvas = Canvas(3, 4, 2, knows=True)
     with torch.no_grad():
         canvas.write_from.weight[:3] = 0
         canvas.write_from.bias[:3] = 50  # all is overwritten
     seen = torch.randn(1, 4, 3, 3)
     blank = canvas.empty(1, 3, 3, seen.device)
-    board, _ = canvas.step(blank, seen, kernel(0, 0))
-    written = board[:, :, 2:5, 2:5]
-    board, view = canvas.step(board, seen, kernel(0, 1))  # one cell to the right: the left column goes out of view
+    board, _, known = canvas.step(blank, seen, kernel(0, 0))
+    written = board[:, :-1, 2:5, 2:5]
+    assert known is not None
+    assert known.eq(1).all()
+    board, view, known = canvas.step(board, seen, kernel(0, 1))  # to the right: the left column goes out of view
     torch.testing.assert_close(view[..., :2], written[..., 1:])
     assert torch.equal(view[..., 2], torch.zeros(1, 3, 3))  # never seen
+    assert known is not None
+    assert known[0, 0].tolist() == [[1, 1, 0]] * 3
     with torch.no_grad():
         canvas.write_from.bias[:3] = -50  # nothing is written any more
-    _, view = canvas.step(board, seen, kernel(0, -1))
+    _, view, known = canvas.step(board, seen, kernel(0, -1))
     torch.testing.assert_close(view, written)
+
+
+def test_a_mover_is_not_written_down() -> None:
+    canvas = Canvas(3, 4, 2, knows=True)
+    kept = torch.ones(1, 1, 3, 3)
+    kept[0, 0, 1, 2] = 0
+    board, view, known = canvas.step(canvas.empty(1, 3, 3, kept.device), torch.randn(1, 4, 3, 3), kernel(0, 0), kept)
+    assert not view[0, :, 1, 2].any()
+    assert torch.equal(known, kept)
+    _, _, known = canvas.step(board, torch.randn(1, 4, 3, 3), kernel(0, 0))
+    assert known is not None
+    assert known.eq(1).all()  # it has gone on
 
 
 def test_the_canvas_is_never_smeared_and_its_move_has_a_gradient() -> None:
@@ -64,7 +80,7 @@ def test_the_canvas_is_never_smeared_and_its_move_has_a_gradient() -> None:
     with torch.no_grad():
         canvas.write_from.bias[:3] = -50  # nothing is written
     soft = (0.6 * kernel(1, 0) + 0.4 * kernel(0, 0)).requires_grad_()
-    moved, _ = canvas.step(board, torch.randn(1, 4, 3, 3), soft)
+    moved, _, _ = canvas.step(board, torch.randn(1, 4, 3, 3), soft)
     torch.testing.assert_close(moved[:, :, :-1], board[:, :, 1:])
     moved.square().sum().backward()
     assert soft.grad is not None
@@ -166,14 +182,18 @@ def test_movers_arrive_once_where_the_choice_says() -> None:
     x[0, :, 2, 3] = torch.tensor([1.0, 3.0])
     for number in range(9):
         row, col = 2 + number // 3 - 1, 3 + number % 3 - 1
-        arrived, presence = carriers()(x, way(number))
+        made = carriers()
+        presence = made.presence_of(x)
+        arrived = made(x, presence, way(number))
         expected = x[0, :, 2, 3].tanh()
         torch.testing.assert_close(arrived[0, :, row, col], expected)
         torch.testing.assert_close(arrived.sum(), expected.sum())
         assert presence.shape == (1, 4, 5)
     corner = torch.zeros(1, 2, 4, 5)
     corner[0, :, 0, 0] = 1
-    assert float(carriers()(corner, way(0))[0].sum().detach()) == pytest.approx(0)  # it left the picture
+    assert float(made(corner, made.presence_of(corner), way(0)).sum().detach()) == pytest.approx(
+        0
+    )  # it left the picture
 
 
 def test_the_ways_of_alternatives_are_summed() -> None:
@@ -190,7 +210,9 @@ def test_where_nothing_is_nothing_arises() -> None:
         made.presence.weight.zero_()
         made.presence.bias.fill_(-0.1)
     z = torch.eye(9)[torch.randint(0, 9, (1, 4, 5))].permute(0, 3, 1, 2)
-    arrived, presence = made(torch.randn(1, 2, 4, 5), z)
+    x = torch.randn(1, 2, 4, 5)
+    presence = made.presence_of(x)
+    arrived = made(x, presence, z)
     assert not arrived.any()
     held = price(presence)
     assert held.tolist() == [0]
@@ -234,6 +256,51 @@ def test_nothing_comes_to_the_static_layer_from_another_cell() -> None:
     still = differs[0].nonzero()
     assert (still.min(0).values // GRID.cell).tolist() == (still.max(0).values // GRID.cell).tolist() == [2, 2]
     assert differs[1][:8].any() or differs[1][8:16].any()  # the dynamic layer sees its neighbours
+
+
+def test_what_moves_leaves_nothing_where_it_was() -> None:
+    """A mover goes up; the picture of its old cell is the same whatever it was, in both layers."""
+    model = simulator(lifted=True, mixed=6)
+    with torch.no_grad():
+        model.kernel.weight.zero_()
+        model.kernel.bias.fill_(-50)[4] = 50  # the view stays
+        model.context.weight.zero_()  # nothing knows the whole picture
+        model.choices.prior_out.weight.zero_()
+        model.choices.prior_out.bias.fill_(-50)[1] = 50  # everything goes up
+    seen = torch.randn(1, GRID.seen, 4, 5)
+    other = seen.clone()
+    other[0, :, 2, 2] = torch.randn(GRID.seen)
+
+    def drawn(s: Tensor, logit: float) -> Tensor:
+        with torch.no_grad():
+            model.movers.presence.weight.zero_()
+            model.movers.presence.bias.fill_(logit)
+            carried = model.begin(s, s)
+            step = model.step(carried, s, torch.eye(5)[:1], torch.zeros(1, model.noise_size))
+        cell = GRID.cell
+        return step.image[0, :, 2 * cell : 3 * cell, 2 * cell : 3 * cell]
+
+    torch.testing.assert_close(drawn(seen, 50.0), drawn(other, 50.0))
+    assert not torch.allclose(drawn(seen, -50.0), drawn(other, -50.0))
+
+
+def test_what_the_canvas_knows_no_choice_can_change() -> None:
+    """Two choices at the edge, after a step that showed it: only the dynamic layer hears them."""
+    for knows in (True, False):
+        model = simulator(knows=knows)
+        with torch.no_grad():
+            model.kernel.weight.zero_()
+            model.kernel.bias.fill_(-50)[4] = 50  # the view stays
+            seen = torch.randn(1, GRID.seen, 4, 5)
+            carried = model.begin(seen, seen)
+            static = []
+            for option in (0, 2):
+                model.choices.prior_out.weight.zero_()
+                model.choices.prior_out.bias.fill_(-50)[option] = 50
+                step = model.step(carried, seen, torch.eye(5)[:1], torch.zeros(1, model.noise_size))
+                assert step.layers is not None
+                static.append(step.layers.pictures[:, 0])
+        assert torch.equal(*static) == knows
 
 
 def test_the_mask_weighs_the_layers() -> None:

@@ -67,7 +67,8 @@ def test_turns_hold_every_parameter_once() -> None:
 
 
 def test_a_perfect_picture_costs_nothing_and_a_wrong_one_its_squared_error() -> None:
-    made, batch = objective(colours=False), a_batch()
+    weights = replace(PRESETS["small"].weights, changed=1.0)
+    made, batch = objective(colours=False, weights=weights), a_batch()
     real = batch.frames[:, 1:].permute(0, 1, 4, 2, 3) / 255
 
     class Copying(nn.Module):
@@ -284,3 +285,19 @@ def test_short_pieces_train_the_generator(monkeypatch: pytest.MonkeyPatch) -> No
     made.loss(a_batch(), seeded(), "generator")
     advance(made, 0.5).loss(a_batch(), seeded(), "generator")
     assert seen == [(4, 2), (2, 4)]
+
+
+def test_cells_that_changed_count_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    batch = a_batch()
+    found = module.find_motion(
+        torch.zeros(8, 3, 32, 40), torch.zeros(8, 3, 32, 40), *torch.zeros(2, 8, 4, 5), GRID.cell
+    )
+    changed = torch.zeros(8, 4, 5, dtype=torch.bool)
+    changed[:, 1, 2] = True
+    monkeypatch.setattr(module, "find_motion", lambda *_: found._replace(changed=changed))
+    lost = {}
+    for times in (1.0, 3.0, 5.0):
+        made = advance(objective(colours=False, weights=replace(PRESETS["small"].weights, changed=times)), 0.5)
+        lost[times] = float(made.loss(batch, seeded(), "generator")[1]["reconstruction"])
+    assert lost[3.0] - lost[1.0] == pytest.approx(lost[5.0] - lost[3.0], rel=1e-3)
+    assert lost[3.0] > lost[1.0]

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from worldsim.data.windows import Batch
 from worldsim.gamegan.adversary import Losses, Play, critic_losses, generator_losses
 from worldsim.gamegan.flat import FlatSimulator
-from worldsim.gamegan.grid.motion import find_motion
+from worldsim.gamegan.grid.motion import Motion, find_motion
 from worldsim.gamegan.grid.movers import price
 from worldsim.gamegan.judges.judges import Judges
 from worldsim.gamegan.presets import Settings
@@ -128,6 +128,11 @@ class GameGANObjective(nn.Module):
         error = (rollout.images[:paired] - play.real[:paired, 1:]).float().square()
         if self.colours is not None:
             error = error * self._weights(batch.frames[:paired, 1:])
+        found = self._found(batch, play, paired) if self._matches and rollout.nats.numel() else None
+        if found is not None and weights.changed != 1:
+            more = 1 + (weights.changed - 1) * found.changed.float()
+            more = more.repeat_interleave(self.settings.grid.cell, 1).repeat_interleave(self.settings.grid.cell, 2)
+            error = error * more.unflatten(0, kept.shape)[:, :, None]
         losses = {"reconstruction": weights.reconstruction * (error.sum((2, 3, 4)) * kept).sum() / count}
         if rollout.nats.numel():
             losses["choices"] = weights.choices * (rollout.nats * kept).sum() / count
@@ -137,8 +142,8 @@ class GameGANObjective(nn.Module):
         if weights.movers and rollout.moving:
             held = torch.stack([price(moving.presence[:paired]) for moving in rollout.moving], 1)
             losses["movers"] = weights.movers * (held * kept).sum() / count
-        if weights.motion and rollout.nats.numel():
-            losses["motion"] = weights.motion * self._motion(batch, play, rollout, kept) / count
+        if weights.motion and found is not None:
+            losses["motion"] = weights.motion * _told(found, rollout, kept) / count
         features = torch.cat([rollout.features[:, :-1], play.actions, rollout.features[:, 1:]], 2)[:paired]
         nats = self.outcome.loss(features, batch.rewards[:paired], batch.terminated[:paired], play.mask[:paired])
         losses["outcome"] = weights.outcome * nats
@@ -171,24 +176,23 @@ class GameGANObjective(nn.Module):
         told = noise if self.recognised else None
         return Play(real, rollout.images, actions, told, batch.mask, warm), rollout
 
-    def _motion(self, batch: Batch, play: Play, rollout: Rollout, kept: Tensor) -> Tensor:
-        """Nats of what moved in the real pictures and where to, summed over the steps kept."""
-        rows, steps = kept.shape
+    @property
+    def _matches(self) -> bool:
+        """Whether the real pictures are searched for what moved."""
+        weights = self.settings.weights
+        return self.settings.simulator == "grid" and (weights.motion != 0 or weights.changed != 1)
+
+    def _found(self, batch: Batch, play: Play, rows: int) -> Motion:
+        """What moved and what changed in the real pictures of the first rows: (rows * T, R, C)."""
         real = play.real[:rows].float() if self.scale == "unit" else (play.real[:rows].float() + 1) / 2
         rarity = self._rarity(batch.frames[:rows], real)
-        found = find_motion(
+        return find_motion(
             real[:, :-1].flatten(0, 1),
             real[:, 1:].flatten(0, 1),
             rarity[:, :-1].flatten(0, 1),
             rarity[:, 1:].flatten(0, 1),
             self.settings.grid.cell,
         )
-        presence = torch.stack([moving.presence[:rows] for moving in rollout.moving], 1).flatten(0, 1)
-        ways = torch.stack([moving.ways[:rows] for moving in rollout.moving], 1).flatten(0, 1)
-        told = found.moved | found.covered
-        held = F.binary_cross_entropy_with_logits(presence, found.moved.float(), told.float(), reduction="none")
-        gone = F.nll_loss(ways, found.way, reduction="none") * found.moved
-        return ((held + gone).sum((1, 2)).view(rows, steps) * kept).sum()
 
     def _rarity(self, frames: Tensor, real: Tensor) -> Tensor:
         """How rare the content of each cell is, (B, T + 1, R, C): its colours' weights, or its brightness."""
@@ -235,6 +239,17 @@ class GameGANObjective(nn.Module):
                 mask = torch.stack([layer.masks[row, 1:].sum(0) for layer in rollout.layers])  # (T, 1, H, W)
                 out[f"moving {row}"] = to_frames(mask, *shape[1:], "unit").expand(-1, -1, -1, shape[0])
         return out
+
+
+def _told(found: Motion, rollout: Rollout, kept: Tensor) -> Tensor:
+    """Nats of what moved in the real pictures and where to, summed over the steps kept."""
+    rows = len(kept)
+    presence = torch.stack([moving.presence[:rows] for moving in rollout.moving], 1).flatten(0, 1)
+    ways = torch.stack([moving.ways[:rows] for moving in rollout.moving], 1).flatten(0, 1)
+    told = found.moved | found.covered
+    held = F.binary_cross_entropy_with_logits(presence, found.moved.float(), told.float(), reduction="none")
+    gone = F.nll_loss(ways, found.way, reduction="none") * found.moved
+    return ((held + gone).sum((1, 2)).view(kept.shape) * kept).sum()
 
 
 def _sum(terms: Iterable[Tensor]) -> Tensor:

@@ -48,6 +48,9 @@ class LossWeights:
     motion: float = 0.0
     """What the simulator says of things that move, against what block matching finds in the real pictures (ours, see
     `worldsim.gamegan.grid.motion`)."""
+    changed: float = 1.0
+    """How often a pixel's squared error counts in a cell that changed otherwise than by the view's move (ours): what
+    moves is a hundredth of a picture, and was drawn faintly, and where it had been as well, for long."""
     choices: float = 1.0
     """Nats that choices supplied by the real next frame cost (ours, see `worldsim.gamegan.grid.choices`)."""
     outcome: float = 2.0

@@ -22,6 +22,7 @@ class Motion(NamedTuple):
     moved: Tensor  # (n, R, C) bool: what was in the cell went to a neighbour
     way: Tensor  # (n, R, C) int64, index of WAYS; STAY where nothing moved
     covered: Tensor  # (n, R, C) bool: something rarer came to the cell; what was there did not move
+    changed: Tensor  # (n, R, C) bool: the cell was in view and looks different now
 
 
 def find_motion(before: Tensor, after: Tensor, rarity_before: Tensor, rarity_after: Tensor, cell: int) -> Motion:
@@ -74,7 +75,7 @@ def find_motion(before: Tensor, after: Tensor, rarity_before: Tensor, rarity_aft
     beside = torch.stack([_moved(new_here[:, None].float(), -r, -c)[:, 0] for r, c in (WAYS[i] for i in _SIDES)], 1)
     sure = vanished & (beside.sum(1) == 1)
     way = torch.where(sure, torch.tensor(_SIDES, device=way.device)[beside.argmax(1)], way)
-    return Motion(way != STAY, way, changed & ~left)
+    return Motion(way != STAY, way, changed & ~left, changed)
 
 
 def _arrivals(way: Tensor) -> Tensor:

@@ -32,7 +32,7 @@ class Movers(nn.Module):
         options: K, alternatives of a choice.
 
     Shapes:
-        x (B, inputs, R, C), z (B, K, R, C) one-hot -> m (B, content, R, C), logits w x (B, R, C).
+        x (B, inputs, R, C), logits w x (B, R, C), z (B, K, R, C) one-hot -> m (B, content, R, C).
     """
 
     ways: Tensor
@@ -40,21 +40,31 @@ class Movers(nn.Module):
     def __init__(self, inputs: int, content: int, options: int) -> None:
         super().__init__()
         self.presence = nn.Conv2d(inputs, 1, 1)
+        nn.init.constant_(self.presence.bias, -1.0)  # at first nothing is a mover
         self.content = nn.Conv2d(inputs, content, 1)
         self.turn = nn.Conv2d(options, content, 1, bias=False)
         self.register_buffer("ways", torch.eye(WAYS)[torch.arange(options) % WAYS], persistent=False)  # (K, 9)
 
-    def forward(self, x: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
-        """What arrives in each cell, and the logit that something was in each."""
-        logit = self.presence(x).float()
-        content = _hard(logit) * self.content(x).float().tanh() * 2 * self.turn(z).float().sigmoid()
+    def presence_of(self, x: Tensor) -> Tensor:
+        """Logits that a mover is in each cell: (B, R, C)."""
+        out: Tensor = self.presence(x).float()[:, 0]
+        return out
+
+    def forward(self, x: Tensor, presence: Tensor, z: Tensor) -> Tensor:
+        """What arrives in each cell."""
+        content = _hard(presence)[:, None] * self.content(x).float().tanh() * 2 * self.turn(z).float().sigmoid()
         way = torch.einsum("bkrc,kw->bwrc", z.float(), self.ways)
         parcels = content[:, :, None] * way[:, None]  # (B, content, 9, R, C)
-        return F.fold(parcels.flatten(3).flatten(1, 2), x.shape[2:], 3, padding=1), logit[:, 0]
+        return F.fold(parcels.flatten(3).flatten(1, 2), x.shape[2:], 3, padding=1)
 
     def log_ways(self, log_q: Tensor) -> Tensor:
         """Log-probability of each way: (B, K, R, C) of alternatives -> (B, 9, R, C); never below -12."""
         return torch.stack([log_q[:, way::WAYS].logsumexp(1) for way in range(WAYS)], 1).clamp(min=-12)
+
+
+def at_rest(presence: Tensor) -> Tensor:
+    """1 in cells without a mover, 0 in cells with one, without gradient: logits (B, R, C) -> (B, 1, R, C)."""
+    return (presence <= 0)[:, None].float()
 
 
 def price(presence: Tensor) -> Tensor:

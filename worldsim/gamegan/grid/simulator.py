@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from worldsim.gamegan.grid.canvas import Canvas
 from worldsim.gamegan.grid.choices import Choices
-from worldsim.gamegan.grid.movers import Movers
+from worldsim.gamegan.grid.movers import Movers, at_rest
 from worldsim.gamegan.grid.renderer import LayeredRenderer
 from worldsim.gamegan.grid.shift import Shift
 from worldsim.gamegan.simulator import Moving, Step
@@ -35,6 +35,12 @@ class GridConfig:
     """H, channels of the LSTM's maps."""
     gated: int = 64
     """Channels of v, the convolution that the action gates."""
+    mixed: int = 0
+    """Width of a layer in which what was in a cell meets what comes to it; 0 has none."""
+    lifted: bool = False
+    """Whether what moves is lifted off the board, so that nothing of it is drawn or remembered where it was."""
+    knows: bool = False
+    """Whether the canvas knows where it was written, and what is known is drawn from it alone."""
     context: int = 128
     """Width of the vector of (picture, memory, action) that gates and shifts."""
     summary: int = 8
@@ -65,13 +71,17 @@ class GridSimulator(nn.Module):
     z_edge is z in the outermost cells and 0 in the others: things come into view there. Further inside a choice says
     only where what is there goes, so that nothing appears out of nothing.
 
+    Three more, which a run may ask for: ``mixed``, ``u + W_4 relu(W_3 u)`` in place of u; ``lifted``, where p is 1 a
+    mover is lifted off the board: s does not reach the static layer and the canvas, nor v and c the next picture;
+    ``knows``, the static layer hears z_edge only in cells that the canvas does not know.
+
     Source: Kim et al. 2020, arXiv:2005.12126, section 3.1.
 
     Differs from the paper: maps instead of vectors, convolutions instead of matrices; z is a choice in each cell that
     enters behind the gate; h, c and s are moved with the view before they are used; movers.
 
     Shapes:
-        seen (B, E, R, C); carried: h, c (B, H, R, C) and canvas (B, D, R + 2 margin, C + 2 margin).
+        seen (B, E, R, C); carried: h, c (B, H, R, C) and canvas (B, D (+ 1), R + 2 margin, C + 2 margin).
     """
 
     edge: Tensor
@@ -95,16 +105,21 @@ class GridSimulator(nn.Module):
         self.action = nn.Linear(action_size, config.context)  # apart: among 593 inputs it would hardly count at first
         self.kernel = nn.Linear(config.context + action_size, 9)
         self.gate = nn.Linear(config.context, 2 * config.gated)
-        inputs = config.seen + config.hidden + config.memory
+        content = config.seen + config.hidden
+        knows = config.knows and config.memory > 0
         self.shift = Shift(self.rows, self.cols)
-        self.local = nn.Conv2d(inputs, config.gated, 3, padding=1)
+        self.local = nn.Conv2d(content + config.memory + knows, config.gated, 3, padding=1)
         self.position = nn.Parameter(torch.zeros(config.gated, self.rows, self.cols))
         self.choices = Choices(config.options, config.gated, config.seen, 64, self.rows, self.cols)
         self.choice = nn.Conv2d(config.options, config.gated, 1, bias=False)
-        self.movers = Movers(config.seen + config.hidden, config.movers, config.options)
+        self.movers = Movers(content, config.movers, config.options)
         self.arrived = nn.Conv2d(config.movers, config.gated, 1, bias=False)
+        self.mix = None
+        if config.mixed:
+            into, out = nn.Conv2d(config.gated, config.mixed, 1), nn.Conv2d(config.mixed, config.gated, 1)
+            self.mix = nn.Sequential(into, nn.ReLU(), out)
         self.cell = nn.Conv2d(config.gated, 5 * config.hidden, 1)
-        self.canvas = Canvas(config.memory, config.seen + config.hidden, config.margin) if config.memory else None
+        self.canvas = Canvas(config.memory, content, config.margin, knows) if config.memory else None
         static = config.seen + config.memory
         self.still = nn.Conv2d(static + config.options, config.hidden, 1)
         edge = torch.ones(self.rows, self.cols)
@@ -146,10 +161,15 @@ class GridSimulator(nn.Module):
         before = torch.cat([seen, carried["h"]], 1)
         moved = self.shift(torch.cat([before, carried["c"]], 1), kernel).float()
         here, c = moved.split([before.shape[1], self.config.hidden], 1)
-        near, static = here, here[:, : seen.shape[1]]
+        presence = self.movers.presence_of(here)
+        rest = at_rest(presence) if self.config.lifted else torch.ones_like(here[:, :1])
+        near, static, new = here, here[:, : seen.shape[1]] * rest, self.edge
         if self.canvas is not None:
-            following["canvas"], view = self.canvas.step(carried["canvas"], before, kernel)
+            kept = at_rest(self.movers.presence_of(before)) if self.config.lifted else None
+            following["canvas"], view, known = self.canvas.step(carried["canvas"], before, kernel, kept)
             near, static = torch.cat([near, view], 1), torch.cat([static, view], 1)
+            if known is not None:
+                near, new = torch.cat([near, known], 1), self.edge * (1 - known)
         gate, bias = self.gate(g)[:, :, None, None].chunk(2, 1)
         v = gate.sigmoid() * self.local(near) + bias + self.position
         if noise is None:
@@ -157,12 +177,14 @@ class GridSimulator(nn.Module):
         else:
             z, nats, log_q = self._choose(v, noise, temperature, after)
         arising = z * self.edge
-        arrived, presence = self.movers(here, z)
-        u = F.relu(v + self.choice(arising) + self.arrived(arrived))
+        arrived = self.movers(here, presence, z)
+        u = F.relu(v * rest + self.choice(arising) + self.arrived(arrived))
+        if self.mix is not None:
+            u = u + self.mix(u)
         i, f, o, y, d = self.cell(u).float().chunk(5, 1)
-        c = (f + 1).sigmoid() * c + i.sigmoid() * y.tanh()
+        c = (f + 1).sigmoid() * c * rest + i.sigmoid() * y.tanh()
         h = o.sigmoid() * c.tanh()
-        still = F.relu(self.still(torch.cat([static, arising], 1)))
+        still = F.relu(self.still(torch.cat([static, z * new], 1)))
         image, layers = self.renderer(still, torch.cat([h, F.relu(d)], 1))
         moving = Moving(presence, presence.new_zeros(0) if log_q is None else self.movers.log_ways(log_q))
         return Step({"h": h, "c": c, **following}, image, nats, layers, moving)
