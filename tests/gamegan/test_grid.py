@@ -74,9 +74,10 @@ def test_a_mover_is_not_written_down() -> None:
     assert known.eq(1).all()  # it has gone on
 
 
-def test_the_canvas_is_never_smeared_and_its_move_has_a_gradient() -> None:
-    canvas = Canvas(3, 4, 2)
-    board = torch.randn(1, 3, 7, 7)
+def test_a_canvas_that_knows_is_never_smeared_and_its_move_has_a_gradient() -> None:
+    canvas = Canvas(3, 4, 2, knows=True)
+    board = torch.randn(1, 4, 7, 7)
+    board[:, 3] = 1
     with torch.no_grad():
         canvas.write_from.bias[:3] = -50  # nothing is written
     soft = (0.6 * kernel(1, 0) + 0.4 * kernel(0, 0)).requires_grad_()

@@ -12,14 +12,14 @@ from worldsim.gamegan.grid.shift import shift
 class Canvas(nn.Module):
     """What was seen of the board, cell by cell, also where the view no longer reaches.
 
-    In each step the cells in view are written, ``M <- M (1 - e) + e tanh(v)``, e and v from what is seen there, but for
-    those with a mover on them; then
-    the whole map is shifted by one cell, to where the step's kernel is largest (with the kernel's gradient), and the
-    cells in view are read. A cell that left the view and comes back is found where it was: with the kernel itself,
-    whose largest entry was .85 to .96, a map that had moved eight times was smeared over its neighbours.
+    In each step the cells in view are written, ``M <- M (1 - e) + e tanh(v)``, e and v from what is seen there; then
+    the whole map is shifted by the step's kernel, and the cells in view are read. A cell that left the view and comes
+    back is found where it was.
 
-    One more channel, if asked for, says where something was ever written. There nothing can come into view that was not
-    there before, so the static picture is drawn from the canvas alone, and a choice cannot tell it in its place.
+    With ``knows`` one more channel says where something was ever written. There nothing can come into view that was not
+    there before, so the static picture is drawn from the canvas alone, and a choice cannot tell it in its place. And
+    the map moves by a whole cell, to where the kernel is largest (with the kernel's gradient): the largest entry of a
+    kernel was .85 to .96, so that a map that had moved eight times was smeared over its neighbours.
 
     Source: GameGAN's memory (arXiv:2005.12126, section 3.2): M, its erase and add, and a 3x3 softmax kernel that moves.
 
@@ -31,7 +31,7 @@ class Canvas(nn.Module):
         depth: D.
         inputs: channels of what is written from.
         margin: cells around the view.
-        knows: whether there is the channel of what was ever written.
+        knows: whether there is the channel of what was ever written, and moves are whole.
 
     Shapes:
         map (B, D (+ 1), R + 2 margin, C + 2 margin), view (B, D, R, C), known (B, 1, R, C).
@@ -61,7 +61,8 @@ class Canvas(nn.Module):
             change = torch.cat([change, 1 - view[:, self.depth :]], 1)
         if kept is not None:
             change = kept * change
-        hard = F.one_hot(kernel.argmax(1), kernel.shape[1]) + (kernel - kernel.detach())
-        canvas = shift(canvas + F.pad(change, (m, m, m, m)), hard)
+        if self.knows:
+            kernel = F.one_hot(kernel.argmax(1), kernel.shape[1]) + (kernel - kernel.detach())
+        canvas = shift(canvas + F.pad(change, (m, m, m, m)), kernel)
         view = canvas[:, :, m : m + rows, m : m + cols]
         return canvas, view[:, : self.depth], view[:, self.depth :].detach().round() if self.knows else None

@@ -40,7 +40,8 @@ class Movers(nn.Module):
     def __init__(self, inputs: int, content: int, options: int) -> None:
         super().__init__()
         self.presence = nn.Conv2d(inputs, 1, 1)
-        nn.init.constant_(self.presence.bias, -1.0)  # at first nothing is a mover
+        with torch.no_grad():
+            self.presence.bias[:] = -1.0  # type: ignore[index]  # at first nothing is a mover
         self.content = nn.Conv2d(inputs, content, 1)
         self.turn = nn.Conv2d(options, content, 1, bias=False)
         self.register_buffer("ways", torch.eye(WAYS)[torch.arange(options) % WAYS], persistent=False)  # (K, 9)

@@ -58,7 +58,8 @@ class ActionJudge(nn.Module):
     def transitions(self, before: Tensor, after: Tensor) -> Tensor:
         """t: (n, 256), or (n, 48, r, c) for "grid"."""
         if not self.local:
-            return self.transition(torch.cat([before, after], 1))  # type: ignore[no-any-return]
+            whole: Tensor = self.transition(torch.cat([before, after], 1))
+            return whole
         return F.leaky_relu(self.transition(torch.cat([before, after, gaps(before, after)], 1)), 0.2)
 
     def forward(self, transition: Tensor, action: Tensor) -> Tensor:
