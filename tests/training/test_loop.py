@@ -166,7 +166,7 @@ def test_leaves_the_callers_randomness_and_threads_alone(tmp_path: Path) -> None
         ({"warmup": -1}, "warmup must not be negative"),
         (
             {"schedules": {"critic": "constant"}},
-            r"schedules names \['critic'\], but this model's turns \['model'\]",
+            r"schedules names \['critic'\], but this model",
         ),
         ({"learning_rates": {"critic": 1.0}}, r"names \['critic'\], but this model's turns are \['model'\]"),
     ],
