@@ -145,8 +145,15 @@ _CODE = replace(
     warm_gone=1.0,
 )
 
+_SMALL = Settings()
+
 PRESETS = {
-    "small": Settings(),
+    "small": _SMALL,
+    "lifted": replace(
+        _SMALL,
+        grid=GridConfig(mixed=128, lifted=True, knows=True),
+        weights=replace(_SMALL.weights, changed=2.0),
+    ),
     "small-m": Settings(grid=GridConfig(memory=0)),
     "paper-84": _PAPER_84,
     "paper-84-m": replace(_PAPER_84, flat=FlatConfig(side=84, width=64)),
@@ -164,7 +171,9 @@ PRESETS = {
     "gamegan-m": replace(_PAPER_84, flat=FlatConfig(side=84, blocks="plain")),
     "action-lstm": replace(_PAPER_84, flat=FlatConfig(side=84, blocks="plain"), judges=None),
 }
-"""``small`` trains and plays on a CPU; ``small-m`` is the same without memory. ``paper-84`` (Pac-Man) and ``paper-64``
-(VizDoom) have the paper's sizes where they are known, ``-m`` without memory; ``code-multi`` and ``code-single`` are the
-released VizDoom configurations. ``gamegan-m`` is the paper's GameGAN-M: no memory, and the supplement's renderer of
-plain transposed convolutions. ``action-lstm`` is its baseline: the same, trained by reconstruction alone."""
+"""``small`` trains and plays on a CPU; ``small-m`` is the same without memory; ``lifted`` takes what moves off the
+board before it is drawn and remembered, and draws what the canvas knows from it alone. ``paper-84`` (Pac-Man) and
+``paper-64`` (VizDoom) have the paper's sizes where they are known, ``-m`` without memory; ``code-multi`` and
+``code-single`` are the released VizDoom configurations. ``gamegan-m`` is the paper's GameGAN-M: no memory, and the
+supplement's renderer of plain transposed convolutions. ``action-lstm`` is its baseline: the same, trained by
+reconstruction alone."""
