@@ -149,12 +149,12 @@ _SMALL = Settings()
 
 PRESETS = {
     "small": _SMALL,
+    "small-m": Settings(grid=GridConfig(memory=0)),
     "lifted": replace(
         _SMALL,
         grid=GridConfig(mixed=128, lifted=True, knows=True),
         weights=replace(_SMALL.weights, changed=2.0),
     ),
-    "small-m": Settings(grid=GridConfig(memory=0)),
     "paper-84": _PAPER_84,
     "paper-84-m": replace(_PAPER_84, flat=FlatConfig(side=84, width=64)),
     "paper-64": _PAPER_64,
