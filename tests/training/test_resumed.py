@@ -127,6 +127,16 @@ def test_refuses_to_go_on_with_other_settings(
     assert "\n" not in str(refused.value)
 
 
+def test_a_run_from_before_a_field_was_there_had_its_default(tmp_path: Path) -> None:
+    old = config().to_json()
+    del old["schedules"], old["seed"]
+    assert config().differences(old) == []
+    assert config(seed=3, schedules={"model": "cosine"}).differences(old) == [
+        "schedules was {}, now {'model': 'cosine'}",
+        "seed was 0, now 3",
+    ]
+
+
 def test_more_steps_and_other_reports_go_on(tmp_path: Path) -> None:
     fit(Regression(noise=1.0), rows_at, config(steps=60), tmp_path / "whole")
     fit(Regression(noise=1.0), rows_at, config(steps=30, sample_every=7), tmp_path / "longer")

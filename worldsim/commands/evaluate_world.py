@@ -17,10 +17,10 @@ class EvaluateWorld:
     """Measure worlds against the real game: every number beside a noise floor and the baseline that copies a frame.
 
     Parts: open-loop (real actions, imagined pictures), latent (reconstruction; drift between encoder and dream; a
-    picture), obedience (moves, another action with the same noise, inverse
-    dynamics), census (what is on screen over 200 own steps), home (K moves and back), distance (Frechet and kernel
-    distance, coverage), calibration (reward and ending). Games whose truth is not exposed, all but worldsim's Pac-Man,
-    get pixels, features, reward and ending only. docs/metrics.md says what each number means.
+    picture), obedience (moves, another action with the same noise, inverse dynamics), census (what is on screen over
+    200 own steps), home (K moves and back), distance (Frechet and kernel distance, coverage), calibration (reward and
+    ending). Games whose truth is not exposed, all but worldsim's Pac-Man, get pixels, features, reward and ending only.
+    docs/metrics.md says what each number means.
     """
 
     worlds: Positional[tuple[str, ...]]

@@ -89,10 +89,9 @@ class Settings:
 
     def piece(self, share: float) -> int:
         """Steps of a stretch when ``share`` of the run is done."""
-        stages = len(self.curriculum) + 1
+        lengths = (*self.curriculum, self.length)
         until = min(1.0, self.judged_from) if self.judges else 1.0
-        stage = int(stages * share / until) if share < until else stages
-        return (*self.curriculum, self.length, self.length)[stage]
+        return lengths[min(len(lengths) - 1, int(len(lengths) * share / max(1e-9, until)))]
 
     def warm_steps(self, share: float) -> int:
         """Steps that see real frames when ``share`` of the run is done."""

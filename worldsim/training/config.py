@@ -102,12 +102,13 @@ class FitConfig:
     def differences(self, saved: dict[str, Any]) -> list[str]:
         """What a run saved with ``saved`` and this config disagree on, among the things that shape its curve.
 
-        Other ``steps`` are a difference only under the cosine schedule, whose every learning rate depends on them.
+        Other ``steps`` are a difference only under the cosine schedule, whose every learning rate depends on them. A
+        field that the run did not know yet had its default.
         """
         free = _FREE if "cosine" in (self.schedule, *self.schedules.values()) else _FREE | {"steps"}
-        now = self.to_json()
+        was, now = FitConfig().to_json() | saved, self.to_json()
         return [
-            f"{name} was {saved.get(name)!r}, now {now[name]!r}"
+            f"{name} was {was[name]!r}, now {now[name]!r}"
             for name in (f.name for f in fields(self))
-            if name not in free and saved.get(name) != now[name]
+            if name not in free and was[name] != now[name]
         ]

@@ -19,7 +19,7 @@ class Canvas(nn.Module):
     With ``knows`` one more channel says where something was ever written. There nothing can come into view that was not
     there before, so the static picture is drawn from the canvas alone, and a choice cannot tell it in its place. And
     the map moves by a whole cell, to where the kernel is largest (with the kernel's gradient): the largest entry of a
-    kernel was .85 to .96, so that a map that had moved eight times was smeared over its neighbours.
+    kernel stays below 1, and a map that has moved eight times would be smeared over its neighbours.
 
     Source: GameGAN's memory (arXiv:2005.12126, section 3.2): M, its erase and add, and a 3x3 softmax kernel that moves.
 
@@ -34,7 +34,7 @@ class Canvas(nn.Module):
         knows: whether there is the channel of what was ever written, and moves are whole.
 
     Shapes:
-        map (B, D (+ 1), R + 2 margin, C + 2 margin), view (B, D, R, C), known (B, 1, R, C).
+        map (B, D (+ 1), R + 2 margin, C + 2 margin), view (B, D, R, C), known (B, 1, R, C) or None.
     """
 
     def __init__(self, depth: int, inputs: int, margin: int, knows: bool = False) -> None:

@@ -33,8 +33,7 @@ def find_motion(before: Tensor, after: Tensor, rarity_before: Tensor, rarity_aft
     i itself does, and j changed too or has just come into view. Where a ghost steps onto food two things trade places,
     and each might be the one that moved: it is the rarer one, so i must now hold something commoner than before. Last,
     what vanished: if just one of the four cells beside i changed without anything having moved there, it went there and
-    made what is seen there (a ghost that catches the player: both are gone, and there is a star). Without this
-    a ghost that caught had no way to go, vanished into a wall, and the star was drawn as often as not.
+    made what is seen there (a ghost that catches the player: both are gone, and there is a star).
 
     Source: ours; block matching as in video coding (Jain & Jain 1981). Meant for games that move by whole cells;
     elsewhere it finds little, and then supervises little. On WorldSim/PacManFlag-v0 it finds most moves of
