@@ -55,6 +55,7 @@ def test_the_view_may_move_under_it() -> None:
     motion = found(before, after)
     assert motion.moved[0].nonzero().tolist() == [[1, 3]]
     assert WAYS[int(motion.way[0, 1, 3])] == (0, 1)
+    assert motion.entered[0].nonzero().tolist() == [[4, col] for col in range(6)]
 
 
 def test_nothing_is_said_of_what_vanishes_or_leaves() -> None:
@@ -63,6 +64,15 @@ def test_nothing_is_said_of_what_vanishes_or_leaves() -> None:
     motion = found(before, after)
     assert not motion.moved.any()
     assert not motion.covered.any()
+
+
+def test_what_comes_in_from_outside_is_told_from_what_moves_there() -> None:
+    before, after = ground(), ground()
+    after[0, 4] = 1.0  # from outside
+    before[3, 1], after[4, 1] = 1.0, 1.0  # from the cell beside it
+    motion = found(before, after)
+    assert motion.entered[0].nonzero().tolist() == [[0, 4]]
+    assert motion.moved[0].nonzero().tolist() == [[3, 1]]
 
 
 def test_what_vanishes_went_to_the_one_cell_beside_it_that_changed() -> None:

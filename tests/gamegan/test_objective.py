@@ -300,3 +300,38 @@ def test_cells_that_changed_count_more(monkeypatch: pytest.MonkeyPatch) -> None:
         lost[times] = float(made.loss(batch, seeded(), "generator")[1]["reconstruction"])
     assert lost[3.0] - lost[1.0] == pytest.approx(lost[5.0] - lost[3.0], rel=1e-3)
     assert lost[3.0] > lost[1.0]
+
+
+def test_choices_are_told_the_kind_of_what_comes_into_view(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All cells are black or white; one is said to have come into view."""
+    batch = a_batch()
+    white = torch.rand(2, 5, 4, 5, generator=seeded()) < 0.5
+    pixels = white.repeat_interleave(GRID.cell, 2).repeat_interleave(GRID.cell, 3)[..., None].expand(-1, -1, -1, -1, 3)
+    batch = batch._replace(frames=(255 * pixels).to(torch.uint8))
+    kinds = torch.stack([torch.zeros(3 * GRID.cell**2), *torch.ones(3, 3 * GRID.cell**2)])
+    found = module.find_motion(
+        torch.zeros(8, 3, 32, 40), torch.zeros(8, 3, 32, 40), *torch.zeros(2, 8, 4, 5), GRID.cell
+    )
+    entered = torch.zeros(8, 4, 5, dtype=torch.bool)
+    monkeypatch.setattr(module, "find_motion", lambda *_: found._replace(entered=entered))
+    made = objective(colours=False, weights=replace(PRESETS["small"].weights, kinds=2.0))
+    made.kinds = kinds
+    advance(made, 0.5)
+    log_q = []
+    original = module.roll_out
+
+    def spy(*arguments):
+        out = original(*arguments)
+        log_q.append(torch.stack([moving.choices for moving in out.moving], 1))
+        return out
+
+    monkeypatch.setattr(module, "roll_out", spy)
+    assert float(made.loss(batch, seeded(), "generator")[1]["kinds"]) == 0
+    entered[:, 0, 2] = True
+    advance(made, 0.5)
+    total, told = made.loss(batch, seeded(), "generator")
+    alternative = white[:, 1:, 0, 2].long()  # black is the first, white the second of three alike
+    nats = -log_q[-1][:, :, :, 0, 2].gather(2, alternative[..., None]).sum() / 8
+    assert float(told["kinds"]) == pytest.approx(2 * float(nats.detach()), rel=1e-5)
+    total.backward()
+    assert float(made.simulator.choices.posterior_next.weight.grad.abs().sum()) > 0

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from worldsim.data.windows import Batch
 from worldsim.gamegan.adversary import Losses, Play, critic_losses, generator_losses
 from worldsim.gamegan.flat import FlatSimulator
+from worldsim.gamegan.grid.kinds import kind_of
 from worldsim.gamegan.grid.motion import Motion, find_motion
 from worldsim.gamegan.grid.movers import price
 from worldsim.gamegan.judges.judges import Judges
@@ -45,12 +46,16 @@ class GameGANObjective(nn.Module):
         world: whose simulator and outcome head are trained.
         settings: losses and schedule.
         colours: weights of the colour bins, from `worldsim.vae.colour.colour_weights`, or None.
+        kinds: what comes into view, from `worldsim.gamegan.grid.kinds.find_kinds`, or None.
     """
 
     step: Tensor
     colours: Tensor | None
+    kinds: Tensor | None
 
-    def __init__(self, world: GameGANWorld, settings: Settings, colours: Tensor | None = None) -> None:
+    def __init__(
+        self, world: GameGANWorld, settings: Settings, colours: Tensor | None = None, kinds: Tensor | None = None
+    ) -> None:
         super().__init__()
         self.simulator, self.outcome, self.settings = world.simulator, world.outcome, settings
         self.action_space, self.scale, self._shape = world.action_space, world.scale, world.config.frame_shape
@@ -71,6 +76,7 @@ class GameGANObjective(nn.Module):
         self.cyclic = isinstance(world.simulator, FlatSimulator) and world.simulator.memory is not None
         self.register_buffer("step", torch.zeros((), dtype=torch.int64))
         self.register_buffer("colours", colours)
+        self.register_buffer("kinds", kinds)
 
     def turns(self) -> dict[str, Iterable[nn.Parameter]]:
         """Critics first."""
@@ -144,6 +150,8 @@ class GameGANObjective(nn.Module):
             losses["movers"] = weights.movers * (held * kept).sum() / count
         if weights.motion and found is not None:
             losses["motion"] = weights.motion * _told(found, rollout, kept) / count
+        if self.kinds is not None and found is not None:
+            losses["kinds"] = weights.kinds * self._named(self.kinds, found, play, rollout, kept) / count
         features = torch.cat([rollout.features[:, :-1], play.actions, rollout.features[:, 1:]], 2)[:paired]
         nats = self.outcome.loss(features, batch.rewards[:paired], batch.terminated[:paired], play.mask[:paired])
         losses["outcome"] = weights.outcome * nats
@@ -180,11 +188,12 @@ class GameGANObjective(nn.Module):
     def _matches(self) -> bool:
         """Whether the real pictures are searched for what moved."""
         weights = self.settings.weights
-        return self.settings.simulator == "grid" and (weights.motion != 0 or weights.changed != 1)
+        told = weights.motion != 0 or weights.changed != 1 or self.kinds is not None
+        return self.settings.simulator == "grid" and told
 
     def _found(self, batch: Batch, play: Play, rows: int) -> Motion:
         """What moved and what changed in the real pictures of the first rows: (rows * T, R, C)."""
-        real = play.real[:rows].float() if self.scale == "unit" else (play.real[:rows].float() + 1) / 2
+        real = play.real[:rows].float()  # of a grid, so within [0, 1]
         rarity = self._rarity(batch.frames[:rows], real)
         return find_motion(
             real[:, :-1].flatten(0, 1),
@@ -193,6 +202,14 @@ class GameGANObjective(nn.Module):
             rarity[:, 1:].flatten(0, 1),
             self.settings.grid.cell,
         )
+
+    def _named(self, kinds: Tensor, found: Motion, play: Play, rollout: Rollout, kept: Tensor) -> Tensor:
+        """Nats of the kinds that came into view in the real pictures, summed over the steps kept."""
+        rows = len(kept)
+        kind = kind_of(play.real[:rows, 1:].flatten(0, 1), kinds, self.settings.grid.cell)
+        choices = torch.stack([moving.choices[:rows] for moving in rollout.moving], 1).flatten(0, 1)
+        nats = F.nll_loss(choices, kind, reduction="none") * found.entered
+        return (nats.sum((1, 2)).view(kept.shape) * kept).sum()
 
     def _rarity(self, frames: Tensor, real: Tensor) -> Tensor:
         """How rare the content of each cell is, (B, T + 1, R, C): its colours' weights, or its brightness."""

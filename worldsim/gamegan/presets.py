@@ -152,7 +152,7 @@ PRESETS = {
     "lifted": replace(
         _SMALL,
         grid=GridConfig(mixed=128, lifted=True, knows=True),
-        weights=replace(_SMALL.weights, changed=2.0),
+        weights=replace(_SMALL.weights, changed=2.0, kinds=1.0),
     ),
     "paper-84": _PAPER_84,
     "paper-84-m": replace(_PAPER_84, flat=FlatConfig(side=84, width=64)),

@@ -13,9 +13,11 @@ from worldsim.checkpoint import World, load
 from worldsim.data.recording import Recording
 from worldsim.data.windows import Windows
 from worldsim.errors import BadInput
+from worldsim.gamegan.grid.kinds import find_kinds
 from worldsim.gamegan.grid.simulator import GridConfig
 from worldsim.gamegan.objective import GameGANObjective
 from worldsim.gamegan.presets import PRESETS, Settings
+from worldsim.gamegan.signal import to_signal
 from worldsim.gamegan.world import GameGANConfig, GameGANWorld
 from worldsim.heads import recorded_outcomes
 from worldsim.space_json import to_json
@@ -101,12 +103,17 @@ class TrainGameGAN(TrainCommand):
     def fit(self, model: GameGANWorld, settings: Settings, recording: Recording) -> FitResult:
         """Train it."""
         windows = Windows(recording, settings.length, settings.batch, seed=self.seed)
-        colours = None
-        if settings.colours:
-            colours = colour_weights(torch.cat([windows.batch(i).frames.flatten(0, 1) for i in range(8)]))
+        colours = kinds = None
+        if settings.colours or settings.weights.kinds:
+            frames = torch.cat([windows.batch(i).frames.flatten(0, 1) for i in range(8)])
+            if settings.colours:
+                colours = colour_weights(frames)
+            if settings.simulator == "grid" and settings.weights.kinds:
+                grid, size = settings.grid, model.simulator.image_shape[1:]
+                kinds = find_kinds(to_signal(frames, *size, "unit"), grid.cell, grid.options, self.seed)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed + 1)
-            objective = GameGANObjective(model, settings, colours)
+            objective = GameGANObjective(model, settings, colours, kinds)
         config = self.fit_config(
             settings.steps,
             learning_rate=settings.learning_rate,

@@ -23,6 +23,7 @@ class Motion(NamedTuple):
     way: Tensor  # (n, R, C) int64, index of WAYS; STAY where nothing moved
     covered: Tensor  # (n, R, C) bool: something rarer came to the cell; what was there did not move
     changed: Tensor  # (n, R, C) bool: the cell was in view and looks different now
+    entered: Tensor  # (n, R, C) bool: what is in the cell now came from outside the view
 
 
 def find_motion(before: Tensor, after: Tensor, rarity_before: Tensor, rarity_after: Tensor, cell: int) -> Motion:
@@ -74,7 +75,11 @@ def find_motion(before: Tensor, after: Tensor, rarity_before: Tensor, rarity_aft
     beside = torch.stack([_moved(new_here[:, None].float(), -r, -c)[:, 0] for r, c in (WAYS[i] for i in _SIDES)], 1)
     sure = vanished & (beside.sum(1) == 1)
     way = torch.where(sure, torch.tensor(_SIDES, device=way.device)[beside.argmax(1)], way)
-    return Motion(way != STAY, way, changed & ~left, changed)
+    covered = changed & ~left
+    edge = torch.ones_like(seen)
+    edge[:, 1:-1, 1:-1] = False
+    entered = ~seen | (edge & covered & ~_arrivals(way))
+    return Motion(way != STAY, way, covered, changed, entered)
 
 
 def _arrivals(way: Tensor) -> Tensor:

@@ -178,7 +178,7 @@ class GridSimulator(nn.Module):
             z, nats, log_q = self._choose(v, noise, temperature, after)
         arising = z * self.edge
         arrived = self.movers(here, presence, z)
-        u = F.relu(v * rest + self.choice(arising) + self.arrived(arrived))
+        u = F.relu(v * rest + self.position * (1 - rest) + self.choice(arising) + self.arrived(arrived))
         if self.mix is not None:
             u = u + self.mix(u)
         i, f, o, y, d = self.cell(u).float().chunk(5, 1)
@@ -186,7 +186,8 @@ class GridSimulator(nn.Module):
         h = o.sigmoid() * c.tanh()
         still = F.relu(self.still(torch.cat([static, z * new], 1)))
         image, layers = self.renderer(still, torch.cat([h, F.relu(d)], 1))
-        moving = Moving(presence, presence.new_zeros(0) if log_q is None else self.movers.log_ways(log_q))
+        none = presence.new_zeros(0)
+        moving = Moving(presence, *((none, none) if log_q is None else (self.movers.log_ways(log_q), log_q)))
         return Step({"h": h, "c": c, **following}, image, nats, layers, moving)
 
     def _choose(

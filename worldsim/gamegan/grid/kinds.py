@@ -1,0 +1,54 @@
+"""Kinds: what can come into view, as clusters of the patches that were seen at the edge; no label is needed."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+_ROUNDS = 10
+
+
+def find_kinds(pictures: Tensor, cell: int, count: int, seed: int = 0) -> Tensor:
+    """k-means of the outermost cells' pixels, begun far apart: (n, C, H, W) within [0, 1] -> (count, C * cell ** 2).
+
+    Choices that begin alike fall together: without being shown kinds, 4 of 32 alternatives drew all that came into
+    view, one of them every wall and another all floor, with food or not.
+
+    Source: k-means++ (Arthur & Vassilvitskii 2007) and Lloyd's algorithm. Where there are fewer different patches than
+    ``count``, some centres are the same and the later ones stay without a patch.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    cells = _patches(pictures, cell)
+    edge = torch.ones(cells.shape[2:], dtype=torch.bool)
+    edge[1:-1, 1:-1] = False
+    patches = cells[:, :, edge].transpose(1, 2).flatten(0, 1)  # (N, D)
+    centres = patches[torch.randint(len(patches), (1,), generator=generator)]
+    far = _squares(patches, centres)[:, 0]
+    for _ in range(count - 1):
+        chance = far + 1e-12  # where all are found already, any
+        pick = torch.searchsorted(chance.cumsum(0), torch.rand(1, generator=generator) * chance.sum())
+        centres = torch.cat([centres, patches[pick.clamp(max=len(patches) - 1)]])
+        far = torch.minimum(far, _squares(patches, centres[-1:])[:, 0])
+    for _ in range(_ROUNDS):
+        mine = F.one_hot(_squares(patches, centres).argmin(1), count).float()
+        held = mine.sum(0)[:, None]
+        centres = torch.where(held > 0, mine.T @ patches / held.clamp(min=1), centres)
+    return centres
+
+
+def kind_of(pictures: Tensor, kinds: Tensor, cell: int) -> Tensor:
+    """The nearest kind of every cell: (n, C, H, W) -> (n, R, C) int64."""
+    cells = _patches(pictures, cell)
+    found = _squares(cells.permute(0, 2, 3, 1).flatten(0, 2), kinds).argmin(1)
+    return found.view(len(cells), *cells.shape[2:])
+
+
+def _patches(pictures: Tensor, cell: int) -> Tensor:
+    return F.pixel_unshuffle(pictures.float(), cell)  # (n, C * cell ** 2, R, C)
+
+
+def _squares(patches: Tensor, centres: Tensor) -> Tensor:
+    """Squared distances (N, K), never below 0."""
+    apart = patches.square().sum(1)[:, None] - 2 * patches @ centres.T + centres.square().sum(1)
+    return apart.clamp(min=0)
