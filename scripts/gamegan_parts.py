@@ -40,7 +40,9 @@ VARIANTS: dict[str, tuple[Preset, dict[str, Any]]] = {
     "no-temporal-critic": ("small", {"judges": JudgeConfig(temporal=False)}),
     "no-noise-encoder": ("small", {"informed": False}),
     "no-block-matching": ("small", {"weights": replace(Settings().weights, motion=0.0)}),
+    "no-kinds": ("small", {"weights": replace(Settings().weights, kinds=0.0)}),
     "no-memory": ("small-m", {}),
+    "reconstruction": ("small-lstm", {}),
     "gamegan-m": ("gamegan-m", {}),
     "action-lstm": ("action-lstm", {}),
 }

@@ -1,7 +1,7 @@
 """The bundled GameGAN worlds, from nothing: a recording of the game, and the preset ``small`` trained on it.
 
-    python scripts/gamegan_worlds.py --world pacman    # pacman-gamegan: 69 minutes on a busy machine
-    python scripts/gamegan_worlds.py --world maze --start-from pacman-gamegan    # maze-gamegan
+    python scripts/gamegan_worlds.py --world pacman    # pacman-gamegan: 51 minutes of a busy core
+    python scripts/gamegan_worlds.py --world maze      # maze-gamegan: 45 minutes
 
 Pac-Man is recorded as for ``scripts/pacman_worlds.py`` (a third at random, a third sticky, a third by a half-trained
 player); the maze, in which there is nothing to win, by random and sticky play alone. Every stage goes on where it was
@@ -43,7 +43,7 @@ class Args:
     player_steps: int = 50_000
     """Real steps that the half-trained player of Pac-Man learned from (on the symbolic grid)."""
     steps: int | None = None
-    """Updates (default: the preset's)."""
+    """Updates (default: the preset's; maze 2400)."""
     batch: int | None = None
     """Stretches in one (default: the preset's; maze 8)."""
     length: int | None = None
@@ -61,7 +61,10 @@ class Args:
 
 
 ENVS = {"pacman": "WorldSim/PacManFlag-v0", "maze": "WorldSim/PacManMaze-v0"}
-STRETCHES: dict[str, dict[str, Any]] = {"pacman": {}, "maze": {"batch": 8, "length": 24, "curriculum": (8, 12)}}
+STRETCHES: dict[str, dict[str, Any]] = {
+    "pacman": {},
+    "maze": {"steps": 2400, "batch": 8, "length": 24, "curriculum": (8, 12)},
+}
 HORIZONS = {"pacman": 40, "maze": 500}  # steps after which a dream is cut off; flag games end by themselves at 40
 
 ABOUT: dict[str, dict[str, str | list[str]]] = {
@@ -101,14 +104,13 @@ def train(args: Args, data: Recording) -> World | None:
     name = f"{args.world}-gamegan"
     out = args.out / name
     stretches = STRETCHES[args.world] | {
-        key: value for key in ("batch", "length", "curriculum") if (value := getattr(args, key)) is not None
+        key: value for key in ("steps", "batch", "length", "curriculum") if (value := getattr(args, key)) is not None
     }
     trainer = TrainGameGAN(
         data.path,
         out,
         name,
         preset=args.preset,
-        steps=args.steps,
         **stretches,
         sample_every=150,
         start_from=args.start_from,

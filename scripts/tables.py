@@ -1,17 +1,18 @@
-"""Write the tables of README.md and docs/results.md from what was measured.
+"""Write the tables of README.md, docs/results.md and docs/gamegan.md from what was measured.
 
     python scripts/tables.py                                                # from docs/measured, which the tables name
     python scripts/tables.py --take runs/transfer/rows.jsonl results/*.json # first take newer measurements there
 
 A table stands between the comments ``<!-- table:NAME -->`` and ``<!-- end:NAME -->``; what is written around it stays.
-``transfer`` is of rows.jsonl (scripts/pacman_transfer.py), ``screen-GAME`` of GAME.json (worldsim evaluate-world),
-``bench`` of bench.json (worldsim bench) and ``aims`` those of its rows that have an aim, ``worlds`` of the bundled
-worlds' own config.json. The scores on the cards of the bundled worlds are written too.
+``transfer`` is of rows.jsonl (scripts/pacman_transfer.py), ``screen-GAME`` and, with intervals, ``closely-GAME`` of
+GAME.json (worldsim evaluate-world), ``bench`` of bench.json (worldsim bench) and ``aims`` of its rows that have an
+aim, ``worlds`` of the bundled worlds' own config.json. The scores on the cards of the bundled worlds are written too.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import re
 import shutil
 from collections.abc import Callable, Sequence
@@ -27,11 +28,12 @@ from worldsim.bench.report import rounded
 from worldsim.bundled import bundled, bundled_folder
 from worldsim.card import card
 from worldsim.errors import BadInput
-from worldsim.metrics.report import number
+from worldsim.metrics.estimate import Estimate
+from worldsim.metrics.report import cell, counts, number
 
 ROOT = Path(__file__).resolve().parents[1]
 MEASURED = ROOT / "docs" / "measured"
-PAGES = ("README.md", "docs/results.md")
+PAGES = ("README.md", "docs/results.md", "docs/gamegan.md")
 KINDS = {
     "spatial": "codes on a grid, ours",
     "vision-memory": "VAE + MDN-RNN, published",
@@ -55,8 +57,34 @@ SCREEN = (  # part, measure of worldsim evaluate-world
     ("open-loop", "ghosts lost, step 5"),
     ("open-loop", "score off by, step 15"),
     ("home", "walls not as they were, 4 moves and back"),
+    ("home", "walls not as they were, 8 moves and back"),
     ("distance", "Frechet distance of transitions"),
     ("calibration", "Brier score of endings, one step"),
+)
+CLOSELY = (  # with intervals
+    *(("open-loop", f"walls wrong where it has looked, step {step}") for step in (1, 5, 15)),
+    ("open-loop", "food lost, step 5"),
+    ("open-loop", "food that returns, step 5"),
+    *(("open-loop", f"ghosts lost, step {step}") for step in (1, 5)),
+    ("open-loop", "pixel error where it moved, step 5"),
+    ("open-loop", "score off by, step 5"),
+    *(
+        ("obedience", f"{what} moves obeyed, steps {steps}")
+        for what in ("free", "blocked")
+        for steps in ("1-15", "16-50", "51-200")
+    ),
+    ("obedience", "another action, same noise: cells that should differ and do"),
+    ("obedience", "another action, same noise: cells that should not and do"),
+    *(("census", f"walls kept, steps {steps}") for steps in ("1-15", "16-50", "51-200")),
+    *(("census", f"ghosts on screen, steps {steps}") for steps in ("1-15", "16-50")),
+    *(("census", f"food on screen, steps {steps}") for steps in ("1-15", "16-50")),
+    *(("census", f"{what} on screen, steps 1-15") for what in ("walls", "flags")),
+    *(("census", f"{what} in what comes into view, steps 1-15") for what in ("walls", "food", "ghosts")),
+    ("census", "a ghost still there within a cell, steps 1-15"),
+    ("census", "frames with a ghost twice, steps 1-15"),
+    ("census", "ghosts on walls, steps 1-15"),
+    *(("home", f"walls not as they were, {moves} moves and back") for moves in (2, 4, 8, 16)),
+    ("home", "walls of two random frames of one episode"),
 )
 
 
@@ -94,6 +122,23 @@ def screen(game: str) -> str:
     whole = table(["", *(names[i] for i in used)], [[line[0], *(line[1 + i] for i in used)] for line in lines])
     settings = f"{about['settings']['rows']} games side by side"
     return f"{whole}\n\n`{about['command']}`: {settings}, {about['machine'].split(';')[0]}, {about['date']}."
+
+
+def closely(game: str) -> str:
+    """Worlds beside their game, with intervals; where it is measured, "real" is the game with other chance."""
+    measured = json.loads((MEASURED / f"{game}.json").read_text(encoding="utf-8"))
+    about, found = measured["about"], {}
+    for f in measured["found"]:
+        value, low, high = (math.nan if f[key] is None else f[key] for key in ("value", "low", "high"))
+        found[f["part"], f["measure"], f["source"]] = Estimate(value, low, high, f["n"])
+    lines = []
+    for part, measure in CLOSELY:
+        real = found.get((part, measure, "real, other chance")) or found.get((part, measure, "real"))
+        row = [real, *(found.get((part, measure, world)) for world in about["worlds"])]
+        if any(estimate is not None and estimate.n and estimate.value > 0 for estimate in row):
+            lines.append([measure, *map(cell, row), counts(row)])
+    names = [f"`{name}`" for name in about["worlds"]]
+    return f"{table(['', 'real', *names, 'n'], lines)}\n\n`{about['command']}`, {about['date']}."
 
 
 def _value(found: dict[str, Any] | None) -> str:
@@ -161,6 +206,8 @@ def filled(page: str) -> str:
         name = match["name"]
         if name.startswith("screen-"):
             text = screen(name.removeprefix("screen-"))
+        elif name.startswith("closely-"):
+            text = closely(name.removeprefix("closely-"))
         else:
             tables: dict[str, Callable[[], str]] = {
                 "transfer": transfer,
@@ -169,7 +216,9 @@ def filled(page: str) -> str:
                 "aims": partial(bench, aims=True),
             }
             if name not in tables:
-                raise BadInput(f"a page asks for table {name}; there are {', '.join(tables)} and screen-GAME")
+                raise BadInput(
+                    f"a page asks for table {name}; there are {', '.join(tables)}, screen-GAME, closely-GAME"
+                )
             text = tables[name]()
         return f"<!-- table:{name} -->\n{text}\n<!-- end:{name} -->"
 

@@ -15,7 +15,19 @@ from worldsim.gamegan.world import GameGANConfig, GameGANWorld
 from worldsim.space_json import to_json
 
 GRID = GridConfig(
-    cell=8, rows=4, cols=5, encoder=6, seen=8, hidden=6, gated=8, context=12, summary=2, options=4, painter=4, memory=3
+    cell=8,
+    rows=4,
+    cols=5,
+    encoder=6,
+    seen=8,
+    hidden=6,
+    gated=8,
+    context=12,
+    summary=2,
+    options=4,
+    painter=4,
+    memory=3,
+    mixed=6,
 )
 FLAT = FlatConfig(hidden=16, noise=3, width=4, slots=5, attributes=4, types=8)
 FULL = replace(FLAT, memory=True, blocks="simple", width=2)

@@ -15,6 +15,10 @@ from worldsim.gamegan.grid.choices import Choices
 from worldsim.gamegan.grid.movers import Movers, price
 from worldsim.gamegan.grid.shift import Shift, shift
 from worldsim.gamegan.grid.simulator import GridSimulator
+from worldsim.gamegan.simulator import Layers
+from worldsim.protocol import State
+
+ALL = torch.ones(1, 1, 3, 3)
 
 
 def kernel(row: int, col: int) -> Tensor:
@@ -41,47 +45,48 @@ def test_both_ways_to_shift_are_one() -> None:
 
 def test_what_left_the_view_is_found_again() -> None:
     torch.manual_seed(0)
-    canvas = Canvas(3, 4, 2, knows=True)
+    canvas = Canvas(3, 4, 2)
     with torch.no_grad():
         canvas.write_from.weight[:3] = 0
         canvas.write_from.bias[:3] = 50  # all is overwritten
     seen = torch.randn(1, 4, 3, 3)
     blank = canvas.empty(1, 3, 3, seen.device)
-    board, _, known = canvas.step(blank, seen, kernel(0, 0))
+    board, view = canvas.step(blank, seen, kernel(0, 0), ALL)
     written = board[:, :-1, 2:5, 2:5]
-    assert known is not None
-    assert known.eq(1).all()
-    board, view, known = canvas.step(board, seen, kernel(0, 1))  # to the right: the left column goes out of view
-    torch.testing.assert_close(view[..., :2], written[..., 1:])
-    assert torch.equal(view[..., 2], torch.zeros(1, 3, 3))  # never seen
-    assert known is not None
-    assert known[0, 0].tolist() == [[1, 1, 0]] * 3
+    assert view.known.eq(1).all()
+    assert not view.back.any()
+    board, view = canvas.step(board, seen, kernel(0, 1), ALL)  # to the right: the left column goes out of view
+    torch.testing.assert_close(view.held[..., :2], written[..., 1:])
+    assert torch.equal(view.held[..., 2], torch.zeros(1, 3, 3))  # never seen
+    assert view.known[0, 0].tolist() == [[1, 1, 0]] * 3
+    assert not view.back.any()
     with torch.no_grad():
         canvas.write_from.bias[:3] = -50  # nothing is written any more
-    _, view, known = canvas.step(board, seen, kernel(0, -1))
-    torch.testing.assert_close(view, written)
+    _, view = canvas.step(board, seen, kernel(0, -1), ALL)
+    torch.testing.assert_close(view.held, written)
+    assert view.known.eq(1).all()
+    assert view.back[0, 0].tolist() == [[1, 0, 0]] * 3
 
 
 def test_a_mover_is_not_written_down() -> None:
-    canvas = Canvas(3, 4, 2, knows=True)
+    canvas = Canvas(3, 4, 2)
     kept = torch.ones(1, 1, 3, 3)
     kept[0, 0, 1, 2] = 0
-    board, view, known = canvas.step(canvas.empty(1, 3, 3, kept.device), torch.randn(1, 4, 3, 3), kernel(0, 0), kept)
-    assert not view[0, :, 1, 2].any()
-    assert torch.equal(known, kept)
-    _, _, known = canvas.step(board, torch.randn(1, 4, 3, 3), kernel(0, 0))
-    assert known is not None
-    assert known.eq(1).all()  # it has gone on
+    board, view = canvas.step(canvas.empty(1, 3, 3, kept.device), torch.randn(1, 4, 3, 3), kernel(0, 0), kept)
+    assert not view.held[0, :, 1, 2].any()
+    assert torch.equal(view.known, kept)
+    _, view = canvas.step(board, torch.randn(1, 4, 3, 3), kernel(0, 0), ALL)
+    assert view.known.eq(1).all()  # it has gone on
 
 
-def test_a_canvas_that_knows_is_never_smeared_and_its_move_has_a_gradient() -> None:
-    canvas = Canvas(3, 4, 2, knows=True)
+def test_the_map_is_never_smeared_and_its_move_has_a_gradient() -> None:
+    canvas = Canvas(3, 4, 2)
     board = torch.randn(1, 4, 7, 7)
     board[:, 3] = 1
     with torch.no_grad():
         canvas.write_from.bias[:3] = -50  # nothing is written
     soft = (0.6 * kernel(1, 0) + 0.4 * kernel(0, 0)).requires_grad_()
-    moved, _, _ = canvas.step(board, torch.randn(1, 4, 3, 3), soft)
+    moved, _ = canvas.step(board, torch.randn(1, 4, 3, 3), soft, ALL)
     torch.testing.assert_close(moved[:, :, :-1], board[:, :, 1:])
     moved.square().sum().backward()
     assert soft.grad is not None
@@ -261,7 +266,7 @@ def test_nothing_comes_to_the_static_layer_from_another_cell() -> None:
 
 def test_what_moves_leaves_nothing_where_it_was() -> None:
     """A mover goes up; the picture of its old cell is the same whatever it was, in both layers."""
-    model = simulator(lifted=True, mixed=6)
+    model = simulator()
     with torch.no_grad():
         model.kernel.weight.zero_()
         model.kernel.bias.fill_(-50)[4] = 50  # the view stays
@@ -285,23 +290,50 @@ def test_what_moves_leaves_nothing_where_it_was() -> None:
     assert not torch.allclose(drawn(seen, -50.0), drawn(other, -50.0))
 
 
+def drawn_for(model: GridSimulator, carried: State, seen: Tensor) -> list[Layers]:
+    """The layers under two alternatives that every cell chooses."""
+    found = []
+    for option in (0, 2):
+        with torch.no_grad():
+            model.choices.prior_out.weight.zero_()
+            model.choices.prior_out.bias.fill_(-50)[option] = 50
+            step = model.step(carried, seen, torch.eye(5)[:1], torch.zeros(1, model.noise_size))
+        assert step.layers is not None
+        found.append(step.layers)
+    return found
+
+
 def test_what_the_canvas_knows_no_choice_can_change() -> None:
     """Two choices at the edge, after a step that showed it: only the dynamic layer hears them."""
-    for knows in (True, False):
-        model = simulator(knows=knows)
+    for memory in (3, 0):
+        model = simulator(memory=memory)
         with torch.no_grad():
             model.kernel.weight.zero_()
             model.kernel.bias.fill_(-50)[4] = 50  # the view stays
-            seen = torch.randn(1, GRID.seen, 4, 5)
-            carried = model.begin(seen, seen)
-            static = []
-            for option in (0, 2):
-                model.choices.prior_out.weight.zero_()
-                model.choices.prior_out.bias.fill_(-50)[option] = 50
-                step = model.step(carried, seen, torch.eye(5)[:1], torch.zeros(1, model.noise_size))
-                assert step.layers is not None
-                static.append(step.layers.pictures[:, 0])
-        assert torch.equal(*static) == knows
+        seen = torch.randn(1, GRID.seen, 4, 5)
+        one, two = drawn_for(model, model.begin(seen, seen), seen)
+        assert torch.equal(one.pictures[:, 0], two.pictures[:, 0]) == bool(memory)
+        assert not torch.equal(one.pictures[:, 1], two.pictures[:, 1])
+
+
+def test_where_the_board_comes_back_into_view_no_layer_hears_a_choice() -> None:
+    """To the right and back: of the leftmost column nothing is chosen, of the others' edge the dynamic layer is."""
+    model = simulator()
+    seen = torch.randn(1, GRID.seen, 4, 5)
+    with torch.no_grad():
+        model.movers.presence.weight.zero_()
+        model.movers.presence.bias.fill_(-50)  # nothing moves by itself
+        model.kernel.weight.zero_()
+        model.kernel.bias.fill_(-50)[5] = 50  # what lies to the right comes
+        away = model.step(model.begin(seen, seen), seen, torch.eye(5)[:1], torch.zeros(1, model.noise_size)).carried
+        model.kernel.bias.fill_(-50)[3] = 50
+    one, two = drawn_for(model, away, seen)
+    differs = (one.pictures != two.pictures).any(2)[0]  # (2, H, W)
+    assert not differs[0].any()
+    assert not differs[1, :, : GRID.cell].any()
+    assert differs[1, :, -GRID.cell :].any()
+    assert not one.masks[0, 1, 0, :, : GRID.cell].any()  # and nothing is drawn over what the canvas held
+    assert one.masks[0, 1, 0, :, GRID.cell :].all()
 
 
 def test_the_mask_weighs_the_layers() -> None:

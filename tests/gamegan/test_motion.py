@@ -56,6 +56,14 @@ def test_the_view_may_move_under_it() -> None:
     assert motion.moved[0].nonzero().tolist() == [[1, 3]]
     assert WAYS[int(motion.way[0, 1, 3])] == (0, 1)
     assert motion.entered[0].nonzero().tolist() == [[4, col] for col in range(6)]
+    assert WAYS[int(motion.view)] == (1, 0)  # what lay below is here now
+    assert motion.alone.all()
+
+
+def test_of_a_picture_without_marks_no_move_of_the_view_is_told() -> None:
+    dark = torch.zeros(5, 6)
+    assert not found(dark, dark).alone.any()
+    assert WAYS[int(found(ground(), ground()).view)] == (0, 0)
 
 
 def test_nothing_is_said_of_what_vanishes_or_leaves() -> None:
@@ -96,7 +104,7 @@ def looked(pictures: np.ndarray, colours: Tensor) -> tuple[Tensor, Tensor]:
 def test_on_the_real_game_every_move_it_finds_is_that_of_a_ghost_or_the_player() -> None:
     venv = gym.make_vec("WorldSim/PacManFlag-v0", num_envs=64)
     frames, _ = venv.reset(seed=0)
-    rng, seen, wrong, ghosts = np.random.default_rng(0), 0, 0, 0
+    rng, seen, wrong, ghosts, told = np.random.default_rng(0), 0, 0, 0, 0
     colours = colour_weights(torch.from_numpy(frames))
 
     for _ in range(3):
@@ -105,6 +113,9 @@ def test_on_the_real_game_every_move_it_finds_is_that_of_a_ghost_or_the_player()
         after = venv.unwrapped.game.state
         (one, rare_one), (two, rare_two) = looked(frames, colours), looked(after_frames, colours)
         motion = find_motion(one, two, rare_one, rare_two, 12)
+        for game in np.flatnonzero(motion.alone.numpy() & ~ended):
+            assert WAYS[int(motion.view[game])] == tuple(after.player[game] - before.player[game])
+        told += int(motion.alone.sum())
         for game, row, col in motion.moved.nonzero().tolist():
             if not ended[game]:
                 place = np.array([row, col]) - 3 + after.player[game]
@@ -116,6 +127,7 @@ def test_on_the_real_game_every_move_it_finds_is_that_of_a_ghost_or_the_player()
         ghosts += int((np.abs(before.ghosts - before.player[:, None]).max(-1) <= 2).sum())
         frames = after_frames
     assert wrong == 0
+    assert told > 0.9 * 3 * 64
     assert seen > 0.8 * ghosts > 20
 
 

@@ -52,13 +52,14 @@ def moved(module: nn.Module) -> set[str]:
 
 
 def test_turns_hold_every_parameter_once() -> None:
-    for preset in ("small", "paper-64", "paper-64-m", "action-lstm"):
+    for preset in ("small", "small-lstm", "paper-64", "paper-64-m", "action-lstm"):
         made = objective(preset, judges=None) if preset.startswith("paper") else objective(preset)
         groups = {name: list(group) for name, group in made.turns().items()}
         everything = [id(p) for group in groups.values() for p in group]
         assert sorted(everything) == sorted(id(p) for p in made.parameters())
         expected = {
             "small": ["critic", "generator"],
+            "small-lstm": ["generator"],
             "paper-64": ["graphic", "temporal"],
             "paper-64-m": ["generator"],
             "action-lstm": ["generator"],
@@ -67,7 +68,8 @@ def test_turns_hold_every_parameter_once() -> None:
 
 
 def test_a_perfect_picture_costs_nothing_and_a_wrong_one_its_squared_error() -> None:
-    made, batch = objective(colours=False), a_batch()
+    weights = replace(PRESETS["small"].weights, changed=1.0)
+    made, batch = objective(colours=False, weights=weights), a_batch()
     real = batch.frames[:, 1:].permute(0, 1, 4, 2, 3) / 255
 
     class Copying(nn.Module):
@@ -335,3 +337,23 @@ def test_choices_are_told_the_kind_of_what_comes_into_view(monkeypatch: pytest.M
     assert float(told["kinds"]) == pytest.approx(2 * float(nats.detach()), rel=1e-5)
     total.backward()
     assert float(made.simulator.choices.posterior_next.weight.grad.abs().sum()) > 0
+
+
+def test_the_kernel_is_told_how_the_view_moved_while_choices_are_still_mute(monkeypatch: pytest.MonkeyPatch) -> None:
+    batch = a_batch()
+    found = module.find_motion(
+        torch.zeros(8, 3, 32, 40), torch.zeros(8, 3, 32, 40), *torch.zeros(2, 8, 4, 5), GRID.cell
+    )
+    alone = torch.zeros(8, dtype=torch.bool)
+    alone[3] = True  # row 0, step 3
+    monkeypatch.setattr(module, "find_motion", lambda *_: found._replace(view=torch.full((8,), 7), alone=alone))
+    made = objective(weights=replace(PRESETS["small"].weights, motion=2.0))
+    kernel = made.simulator.kernel
+    with torch.no_grad():
+        kernel.weight.zero_()
+        kernel.bias.zero_()[7] = 1.0
+    total, told = made.loss(batch, seeded(), "generator")
+    nats = -torch.tensor([0.0] * 7 + [1.0, 0.0]).log_softmax(0)[7]
+    assert float(told["motion"]) == pytest.approx(2 * float(nats) / 8, rel=1e-4)
+    assert "choices" not in told
+    assert "kinds" not in told

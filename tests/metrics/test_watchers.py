@@ -70,6 +70,16 @@ def test_the_real_game_passes() -> None:
     assert found["ghosts on screen"] == pytest.approx(ghosts)
 
 
+def test_what_comes_into_view_is_the_row_or_column_ahead() -> None:
+    steps, food, cells = play(6), 0, 0
+    for _, action, after, moved in steps:
+        for went, kinds in zip(action[moved], after[moved], strict=True):
+            ahead = {1: kinds[:, 0], 2: kinds[:, -1], 3: kinds[0], 4: kinds[-1]}[int(went)]
+            food, cells = food + int((ahead == k.FOOD).sum()), cells + 7
+    assert census(steps)["food in what comes into view"] == pytest.approx(food / cells)
+    assert cells > 1000
+
+
 def test_faults_are_found() -> None:
     steps = play(15)
 

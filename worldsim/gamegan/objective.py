@@ -134,7 +134,7 @@ class GameGANObjective(nn.Module):
         error = (rollout.images[:paired] - play.real[:paired, 1:]).float().square()
         if self.colours is not None:
             error = error * self._weights(batch.frames[:paired, 1:])
-        found = self._found(batch, play, paired) if self._matches and rollout.nats.numel() else None
+        found = self._found(batch, play, paired) if self._matches and rollout.moving else None
         if found is not None and weights.changed != 1:
             more = 1 + (weights.changed - 1) * found.changed.float()
             more = more.repeat_interleave(self.settings.grid.cell, 1).repeat_interleave(self.settings.grid.cell, 2)
@@ -150,7 +150,7 @@ class GameGANObjective(nn.Module):
             losses["movers"] = weights.movers * (held * kept).sum() / count
         if weights.motion and found is not None:
             losses["motion"] = weights.motion * _told(found, rollout, kept) / count
-        if self.kinds is not None and found is not None:
+        if self.kinds is not None and found is not None and rollout.nats.numel():
             losses["kinds"] = weights.kinds * self._named(self.kinds, found, play, rollout, kept) / count
         features = torch.cat([rollout.features[:, :-1], play.actions, rollout.features[:, 1:]], 2)[:paired]
         nats = self.outcome.loss(features, batch.rewards[:paired], batch.terminated[:paired], play.mask[:paired])
@@ -260,13 +260,17 @@ class GameGANObjective(nn.Module):
 
 def _told(found: Motion, rollout: Rollout, kept: Tensor) -> Tensor:
     """Nats of what moved in the real pictures and where to, summed over the steps kept."""
-    rows = len(kept)
-    presence = torch.stack([moving.presence[:rows] for moving in rollout.moving], 1).flatten(0, 1)
-    ways = torch.stack([moving.ways[:rows] for moving in rollout.moving], 1).flatten(0, 1)
-    told = found.moved | found.covered
-    held = F.binary_cross_entropy_with_logits(presence, found.moved.float(), told.float(), reduction="none")
-    gone = F.nll_loss(ways, found.way, reduction="none") * found.moved
-    return ((held + gone).sum((1, 2)).view(kept.shape) * kept).sum()
+    view, presence, ways = (
+        torch.stack([getattr(moving, name)[: len(kept)] for moving in rollout.moving], 1).flatten(0, 1)
+        for name in ("view", "presence", "ways")
+    )
+    nats = F.nll_loss(view, found.view, reduction="none") * found.alone
+    if rollout.nats.numel():
+        told = found.moved | found.covered
+        held = F.binary_cross_entropy_with_logits(presence, found.moved.float(), told.float(), reduction="none")
+        gone = F.nll_loss(ways, found.way, reduction="none") * found.moved
+        nats = nats + (held + gone).sum((1, 2))
+    return (nats.view(kept.shape) * kept).sum()
 
 
 def _sum(terms: Iterable[Tensor]) -> Tensor:

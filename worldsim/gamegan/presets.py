@@ -35,6 +35,8 @@ class Settings:
             mask=0.002,
             movers=2.0,
             motion=3.0,
+            kinds=1.0,
+            changed=2.0,
             penalty_temporal=0.0,
         )
     )
@@ -144,15 +146,16 @@ _CODE = replace(
     warm_gone=1.0,
 )
 
-_SMALL = Settings()
+_SMALL_M = Settings(grid=GridConfig(memory=0))
 
 PRESETS = {
-    "small": _SMALL,
-    "small-m": Settings(grid=GridConfig(memory=0)),
-    "lifted": replace(
-        _SMALL,
-        grid=GridConfig(mixed=128, lifted=True, knows=True),
-        weights=replace(_SMALL.weights, changed=2.0, kinds=1.0),
+    "small": Settings(),
+    "small-m": _SMALL_M,
+    "small-lstm": replace(
+        _SMALL_M,
+        judges=None,
+        informed=False,
+        weights=replace(_SMALL_M.weights, motion=0.0, kinds=0.0),
     ),
     "paper-84": _PAPER_84,
     "paper-84-m": replace(_PAPER_84, flat=FlatConfig(side=84, width=64)),
@@ -170,8 +173,8 @@ PRESETS = {
     "gamegan-m": replace(_PAPER_84, flat=FlatConfig(side=84, blocks="plain")),
     "action-lstm": replace(_PAPER_84, flat=FlatConfig(side=84, blocks="plain"), judges=None),
 }
-"""``small`` trains and plays on a CPU; ``small-m`` is the same without memory; ``lifted`` takes what moves off the
-board before it is drawn and remembered, and draws what the canvas knows from it alone. ``paper-84`` (Pac-Man) and
+"""``small`` trains and plays on a CPU; ``small-m`` is the same without memory; ``small-lstm`` besides
+without critics and without anything that tells the choices, as the paper's Action-LSTM. ``paper-84`` (Pac-Man) and
 ``paper-64`` (VizDoom) have the paper's sizes where they are known, ``-m`` without memory; ``code-multi`` and
 ``code-single`` are the released VizDoom configurations. ``gamegan-m`` is the paper's GameGAN-M: no memory, and the
 supplement's renderer of plain transposed convolutions. ``action-lstm`` is its baseline: the same, trained by

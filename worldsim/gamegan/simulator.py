@@ -17,8 +17,9 @@ class Layers(NamedTuple):
 
 
 class Moving(NamedTuple):
-    """What a simulator on a grid says of what moves and comes, for `motion` and `kinds` of `gamegan.grid` to correct."""
+    """What a simulator on a grid says of what moves and comes into view, to be held against the real pictures."""
 
+    view: Tensor  # (B, 9) log-probabilities of where the view goes
     presence: Tensor  # (B, R, C) logits that a cell holds something that moves
     ways: Tensor  # (P, 9, R, C) log-probabilities of where it goes, of rows that know the next picture
     choices: Tensor  # (P, K, R, C) log-probabilities of the alternatives, of the same rows

@@ -32,7 +32,7 @@ _SMALLEST = 32  # pixels a side that the small presets need
 Preset = Literal[
     "small",
     "small-m",
-    "lifted",
+    "small-lstm",
     "paper-84",
     "paper-84-m",
     "paper-64",
@@ -53,9 +53,9 @@ class TrainGameGAN(TrainCommand):
     """
 
     preset: Preset = "small"
-    """small: on a grid of cells, trains and plays on a CPU; lifted: the same, with what moves taken off the board;
-    paper-84, paper-64: the paper's sizes; code-multi, code-single: the released ones; gamegan-m: the paper's model
-    without memory; action-lstm: its baseline without critics; -m: without memory."""
+    """small: on a grid of cells, trains and plays on a CPU; paper-84, paper-64: the paper's sizes; code-multi,
+    code-single: the released ones; gamegan-m: the paper's model without memory; action-lstm: its baseline without
+    critics; -m: without memory; small-lstm: the latter as small as small."""
     steps: int | None = None
     """Updates."""
     batch: int | None = None

@@ -46,8 +46,8 @@ class LossWeights:
     movers: float = 1.0
     """Cells that hold something that moves (ours, see `worldsim.gamegan.grid.movers`)."""
     motion: float = 0.0
-    """What the simulator says of things that move, against what block matching finds in the real pictures (ours, see
-    `worldsim.gamegan.grid.motion`)."""
+    """What the simulator says of the view and of things that move, against what block matching finds in the real
+    pictures (ours, see `worldsim.gamegan.grid.motion`)."""
     kinds: float = 0.0
     """What the choices say of cells that come into view, against the kinds of patches that do (ours, see
     `worldsim.gamegan.grid.kinds`)."""

@@ -50,6 +50,8 @@ class Census:
         expected, inside = shifted(before == k.WALL, moves.shift), shifted(np.ones_like(before, bool), moves.shift)
         add("walls kept", (expected == (after == k.WALL)) & inside, inside)
         ghosts = k.ghosts(after)
+        for name, mask in (("walls", after == k.WALL), ("food", after == k.FOOD), ("ghosts", ghosts)):
+            add(f"{name} in what comes into view", mask & ~inside, ~inside)
         add("ghosts on walls", ghosts & expected & inside, ghosts & inside)
         add("player on walls", moves.blocked & moves.went)
         self._stay(add, before, after, moves.shift)

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from worldsim.gamegan.grid.shift import shift
+
+
+class View(NamedTuple):
+    """What the map holds where the picture is."""
+
+    held: Tensor  # (B, D, R, C)
+    known: Tensor  # (B, 1, R, C) 1 where something was ever written
+    back: Tensor  # (B, 1, R, C) 1 where that has just come back into view
 
 
 class Canvas(nn.Module):
@@ -16,10 +26,11 @@ class Canvas(nn.Module):
     the whole map is shifted by the step's kernel, and the cells in view are read. A cell that left the view and comes
     back is found where it was.
 
-    With ``knows`` one more channel says where something was ever written. There nothing can come into view that was not
-    there before, so the static picture is drawn from the canvas alone, and a choice cannot tell it in its place. And
-    the map moves by a whole cell, to where the kernel is largest (with the kernel's gradient): the largest entry of a
-    kernel stays below 1, and a map that has moved eight times would be smeared over its neighbours.
+    One more channel says where something was ever written. There nothing can come into view that was not there before,
+    so the static picture is drawn from the canvas alone, and a choice cannot tell it in its place. Nor, where it has
+    just come back, may a choice draw it in the dynamic layer: it did, and home was another maze. And the map moves by a
+    whole cell, to where the kernel is largest (with the kernel's gradient): the largest entry of a kernel stays below
+    1, and a map that has moved eight times would be smeared over its neighbours.
 
     Source: GameGAN's memory (arXiv:2005.12126, section 3.2): M, its erase and add, and a 3x3 softmax kernel that moves.
 
@@ -31,38 +42,31 @@ class Canvas(nn.Module):
         depth: D.
         inputs: channels of what is written from.
         margin: cells around the view.
-        knows: whether there is the channel of what was ever written, and moves are whole.
 
     Shapes:
-        map (B, D (+ 1), R + 2 margin, C + 2 margin), view (B, D, R, C), known (B, 1, R, C) or None.
+        map (B, D + 1, R + 2 margin, C + 2 margin), seen (B, inputs, R, C), kernel (B, 9).
     """
 
-    def __init__(self, depth: int, inputs: int, margin: int, knows: bool = False) -> None:
+    def __init__(self, depth: int, inputs: int, margin: int) -> None:
         super().__init__()
-        self.depth, self.margin, self.knows = depth, margin, knows
+        self.depth, self.margin = depth, margin
         self.write_from = nn.Conv2d(inputs, 2 * depth, 1)
 
     def empty(self, batch: int, rows: int, cols: int, device: torch.device) -> Tensor:
         """Nothing was seen yet."""
-        channels = self.depth + int(self.knows)
-        return torch.zeros(batch, channels, rows + 2 * self.margin, cols + 2 * self.margin, device=device)
+        return torch.zeros(batch, self.depth + 1, rows + 2 * self.margin, cols + 2 * self.margin, device=device)
 
-    def step(
-        self, canvas: Tensor, seen: Tensor, kernel: Tensor, kept: Tensor | None = None
-    ) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Write what is seen where ``kept`` (B, 1, R, C) is 1, move, read: the map, its part in view, what is known."""
+    def step(self, canvas: Tensor, seen: Tensor, kernel: Tensor, kept: Tensor) -> tuple[Tensor, View]:
+        """Write what is seen where ``kept`` (B, 1, R, C) is 1, move, read: the map and its part in view."""
         m = self.margin
         erase, add = self.write_from(seen).float().chunk(2, 1)
         erase, add = erase.sigmoid(), add.tanh()
         rows, cols = seen.shape[2:]
         view = canvas[:, :, m : m + rows, m : m + cols]
-        change = erase * (add - view[:, : self.depth])
-        if self.knows:
-            change = torch.cat([change, 1 - view[:, self.depth :]], 1)
-        if kept is not None:
-            change = kept * change
-        if self.knows:
-            kernel = F.one_hot(kernel.argmax(1), kernel.shape[1]) + (kernel - kernel.detach())
-        canvas = shift(canvas + F.pad(change, (m, m, m, m)), kernel)
+        change = torch.cat([erase * (add - view[:, : self.depth]), 1 - view[:, self.depth :]], 1)
+        whole = F.one_hot(kernel.argmax(1), kernel.shape[1]) + (kernel - kernel.detach())
+        canvas = shift(canvas + F.pad(kept * change, (m, m, m, m)), whole)
         view = canvas[:, :, m : m + rows, m : m + cols]
-        return canvas, view[:, : self.depth], view[:, self.depth :].detach().round() if self.knows else None
+        known = view[:, self.depth :].detach().round()
+        stayed = shift(torch.ones_like(known), whole.detach()).round()
+        return canvas, View(view[:, : self.depth], known, known * (1 - stayed))

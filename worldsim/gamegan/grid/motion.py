@@ -24,6 +24,8 @@ class Motion(NamedTuple):
     covered: Tensor  # (n, R, C) bool: something rarer came to the cell; what was there did not move
     changed: Tensor  # (n, R, C) bool: the cell was in view and looks different now
     entered: Tensor  # (n, R, C) bool: what is in the cell now came from outside the view
+    view: Tensor  # (n,) int64, index of WAYS: what lay there, seen from each cell, is in the cell now
+    alone: Tensor  # (n,) bool: no other move of the view fits as well
 
 
 def find_motion(before: Tensor, after: Tensor, rarity_before: Tensor, rarity_after: Tensor, cell: int) -> Motion:
@@ -54,7 +56,9 @@ def find_motion(before: Tensor, after: Tensor, rarity_before: Tensor, rarity_aft
     shifts = torch.stack([_moved(old, -r, -c) for r, c in WAYS], 1)  # (n, 9, D + 2, R, C)
     seen = shifts[:, :, -1] > 0
     same = (_apart(shifts[:, :, :-2], new[:, None]) < _CHANGED) & seen
-    best = (same.sum((2, 3)) / seen.sum((2, 3))).argmax(1)  # where several fit, the first: any will do
+    fit = same.sum((2, 3)) / seen.sum((2, 3))
+    best = fit.argmax(1)  # where several fit, the first: any will do
+    alone = fit.topk(2).values.diff()[:, 0] < 0
     old = shifts[torch.arange(len(old)), best]
     seen, rarity, old = old[:, -1] > 0, old[:, -2], old[:, :-2]
     stay = _apart(old, new)
@@ -79,7 +83,7 @@ def find_motion(before: Tensor, after: Tensor, rarity_before: Tensor, rarity_aft
     edge = torch.ones_like(seen)
     edge[:, 1:-1, 1:-1] = False
     entered = ~seen | (edge & covered & ~_arrivals(way))
-    return Motion(way != STAY, way, covered, changed, entered)
+    return Motion(way != STAY, way, covered, changed, entered, best, alone)
 
 
 def _arrivals(way: Tensor) -> Tensor:

@@ -35,12 +35,8 @@ class GridConfig:
     """H, channels of the LSTM's maps."""
     gated: int = 64
     """Channels of v, the convolution that the action gates."""
-    mixed: int = 0
-    """Width of a layer in which what was in a cell meets what comes to it; 0 has none."""
-    lifted: bool = False
-    """Whether what moves is lifted off the board, so that nothing of it is drawn or remembered where it was."""
-    knows: bool = False
-    """Whether the canvas knows where it was written, and what is known is drawn from it alone."""
+    mixed: int = 128
+    """Width of a layer in which what was in a cell meets what comes to it."""
     context: int = 128
     """Width of the vector of (picture, memory, action) that gates and shifts."""
     summary: int = 8
@@ -63,17 +59,18 @@ class GridSimulator(nn.Module):
     With s = C(x) the encoded picture and ``g = relu(W_s [summary(s), summary(h)] + W_a a)``:
 
     - ``w = softmax(W_w [g, a])``, a 3x3 kernel; s, h, c and the canvas M are moved by it: the view follows the player;
-    - ``v = sigmoid(W_1 g) * conv3([s, h, M]) + W_2 g + position``, the paper's ``h * H(a, z, m)``;
-    - z, a choice in every cell (`Choices`); m, what arrives in each cell of what was in its neighbours (`Movers`);
-    - ``u = relu(v + B z_edge + D m)``, ``i, f, o, y, d = W u``, ``c' = f * c + i * tanh(y)``, ``h' = o * tanh(c')``;
-    - the picture from (h', relu(d)) and from (s, M, z_edge) (`LayeredRenderer`).
+    - ``r = 1 - p``, 0 where a mover is (`Movers`). What moves is lifted off the board: s there reaches neither static
+      layer nor canvas, v and c there not the next picture, so nothing of it is drawn or remembered where it was;
+    - ``v = sigmoid(W_1 g) * conv3([s, h, M, known]) + W_2 g``, the paper's ``h * H(a, z, m)``;
+    - z, a choice in every cell (`Choices`), from v + position; m, what arrives in each cell of its neighbours' movers;
+    - ``u = relu(r * v + position + B z_edge + D m)``, ``u' = u + W_4 relu(W_3 u)``,
+      ``i, f, o, y, d = W u'``, ``c' = f * r * c + i * tanh(y)``, ``h' = o * tanh(c')``;
+    - the picture from (h', relu(d)) and from (r * s, M, z_new) (`LayeredRenderer`).
 
     z_edge is z in the outermost cells and 0 in the others: things come into view there. Further inside a choice says
-    only where what is there goes, so that nothing appears out of nothing.
-
-    Three more, which a run may ask for: ``mixed``, ``u + W_4 relu(W_3 u)`` in place of u; ``lifted``, where p is 1 a
-    mover is lifted off the board: s does not reach the static layer and the canvas, nor v and c the next picture;
-    ``knows``, the static layer hears z_edge only in cells that the canvas does not know.
+    only where what is there goes, so that nothing appears out of nothing. z_edge is 0 also in cells that have just come
+    back into view, and z_new is z_edge in cells that the canvas does not know, 0 in the others: what was seen is drawn
+    from the canvas alone, and what has just come back without the dynamic layer.
 
     Source: Kim et al. 2020, arXiv:2005.12126, section 3.1.
 
@@ -81,7 +78,7 @@ class GridSimulator(nn.Module):
     enters behind the gate; h, c and s are moved with the view before they are used; movers.
 
     Shapes:
-        seen (B, E, R, C); carried: h, c (B, H, R, C) and canvas (B, D (+ 1), R + 2 margin, C + 2 margin).
+        seen (B, E, R, C); carried: h, c (B, H, R, C) and canvas (B, D + 1, R + 2 margin, C + 2 margin).
     """
 
     edge: Tensor
@@ -106,20 +103,18 @@ class GridSimulator(nn.Module):
         self.kernel = nn.Linear(config.context + action_size, 9)
         self.gate = nn.Linear(config.context, 2 * config.gated)
         content = config.seen + config.hidden
-        knows = config.knows and config.memory > 0
+        remembered = config.memory + 1 if config.memory else 0  # what is in the canvas, and whether it is known
         self.shift = Shift(self.rows, self.cols)
-        self.local = nn.Conv2d(content + config.memory + knows, config.gated, 3, padding=1)
+        self.local = nn.Conv2d(content + remembered, config.gated, 3, padding=1)
         self.position = nn.Parameter(torch.zeros(config.gated, self.rows, self.cols))
         self.choices = Choices(config.options, config.gated, config.seen, 64, self.rows, self.cols)
         self.choice = nn.Conv2d(config.options, config.gated, 1, bias=False)
         self.movers = Movers(content, config.movers, config.options)
         self.arrived = nn.Conv2d(config.movers, config.gated, 1, bias=False)
-        self.mix = None
-        if config.mixed:
-            into, out = nn.Conv2d(config.gated, config.mixed, 1), nn.Conv2d(config.mixed, config.gated, 1)
-            self.mix = nn.Sequential(into, nn.ReLU(), out)
+        into, out = nn.Conv2d(config.gated, config.mixed, 1), nn.Conv2d(config.mixed, config.gated, 1)
+        self.mix = nn.Sequential(into, nn.ReLU(), out)
         self.cell = nn.Conv2d(config.gated, 5 * config.hidden, 1)
-        self.canvas = Canvas(config.memory, content, config.margin, knows) if config.memory else None
+        self.canvas = Canvas(config.memory, content, config.margin) if config.memory else None
         static = config.seen + config.memory
         self.still = nn.Conv2d(static + config.options, config.hidden, 1)
         edge = torch.ones(self.rows, self.cols)
@@ -156,38 +151,36 @@ class GridSimulator(nn.Module):
     ) -> Step:
         """One step; the first ``len(after)`` rows choose what leads to their real next picture."""
         g = F.relu(self.context(self.features(carried, seen)) + self.action(action))
-        kernel = self.kernel(torch.cat([g, action], 1)).float().softmax(1)
+        moves = self.kernel(torch.cat([g, action], 1)).float().log_softmax(1)
+        kernel = moves.exp()
         following: State = {}
         before = torch.cat([seen, carried["h"]], 1)
         moved = self.shift(torch.cat([before, carried["c"]], 1), kernel).float()
         here, c = moved.split([before.shape[1], self.config.hidden], 1)
         presence = self.movers.presence_of(here)
-        rest = at_rest(presence) if self.config.lifted else torch.ones_like(here[:, :1])
-        near, static, new = here, here[:, : seen.shape[1]] * rest, self.edge
+        rest = at_rest(presence)
+        near, static, edge, new, back = here, here[:, : seen.shape[1]] * rest, self.edge, self.edge, None
         if self.canvas is not None:
-            kept = at_rest(self.movers.presence_of(before)) if self.config.lifted else None
-            following["canvas"], view, known = self.canvas.step(carried["canvas"], before, kernel, kept)
-            near, static = torch.cat([near, view], 1), torch.cat([static, view], 1)
-            if known is not None:
-                near, new = torch.cat([near, known], 1), self.edge * (1 - known)
+            kept = at_rest(self.movers.presence_of(before))
+            following["canvas"], view = self.canvas.step(carried["canvas"], before, kernel, kept)
+            near, static = torch.cat([near, view.held, view.known], 1), torch.cat([static, view.held], 1)
+            edge, new, back = self.edge * (1 - view.back), self.edge * (1 - view.known), view.back
         gate, bias = self.gate(g)[:, :, None, None].chunk(2, 1)
-        v = gate.sigmoid() * self.local(near) + bias + self.position
+        v = gate.sigmoid() * self.local(near) + bias
         if noise is None:
             z, nats, log_q = v.new_zeros(len(v), self.config.options, self.rows, self.cols), v.new_zeros(0), None
         else:
-            z, nats, log_q = self._choose(v, noise, temperature, after)
-        arising = z * self.edge
+            z, nats, log_q = self._choose(v + self.position, noise, temperature, after)
         arrived = self.movers(here, presence, z)
-        u = F.relu(v * rest + self.position * (1 - rest) + self.choice(arising) + self.arrived(arrived))
-        if self.mix is not None:
-            u = u + self.mix(u)
+        u = F.relu(rest * v + self.position + self.choice(z * edge) + self.arrived(arrived))
+        u = u + self.mix(u)
         i, f, o, y, d = self.cell(u).float().chunk(5, 1)
         c = (f + 1).sigmoid() * c * rest + i.sigmoid() * y.tanh()
         h = o.sigmoid() * c.tanh()
         still = F.relu(self.still(torch.cat([static, z * new], 1)))
-        image, layers = self.renderer(still, torch.cat([h, F.relu(d)], 1))
+        image, layers = self.renderer(still, torch.cat([h, F.relu(d)], 1), back)
         none = presence.new_zeros(0)
-        moving = Moving(presence, *((none, none) if log_q is None else (self.movers.log_ways(log_q), log_q)))
+        moving = Moving(moves, presence, *((none, none) if log_q is None else (self.movers.log_ways(log_q), log_q)))
         return Step({"h": h, "c": c, **following}, image, nats, layers, moving)
 
     def _choose(
