@@ -79,7 +79,7 @@ def test_a_perfect_picture_costs_nothing_and_a_wrong_one_its_squared_error() -> 
             super().__init__()
             self.t, self.off = 0, off
 
-        def forward(self, static: Tensor, dynamic: Tensor) -> tuple[Tensor, None]:
+        def forward(self, static: Tensor, dynamic: Tensor, back: Tensor | None) -> tuple[Tensor, None]:
             self.t += 1
             return real[:, self.t - 1] + self.off, None
 
@@ -210,7 +210,7 @@ def test_a_loss_that_is_not_a_number_stops_the_run_and_is_named(tmp_path) -> Non
     made = objective(mute_until=0.0)
 
     class Broken(nn.Module):
-        def forward(self, static: Tensor, dynamic: Tensor) -> tuple[Tensor, None]:
+        def forward(self, static: Tensor, dynamic: Tensor, back: Tensor | None) -> tuple[Tensor, None]:
             image = torch.full((len(static), 3, 32, 40), 0.5)
             return image * (torch.nan if int(made.step) >= 3 else 1), None
 
