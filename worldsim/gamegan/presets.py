@@ -173,9 +173,8 @@ PRESETS = {
     "gamegan-m": replace(_PAPER_84, flat=FlatConfig(side=84, blocks="plain")),
     "action-lstm": replace(_PAPER_84, flat=FlatConfig(side=84, blocks="plain"), judges=None),
 }
-"""``small`` trains and plays on a CPU; ``small-m`` is the same without memory; ``small-lstm`` besides
-without critics and without anything that tells the choices, as the paper's Action-LSTM. ``paper-84`` (Pac-Man) and
-``paper-64`` (VizDoom) have the paper's sizes where they are known, ``-m`` without memory; ``code-multi`` and
-``code-single`` are the released VizDoom configurations. ``gamegan-m`` is the paper's GameGAN-M: no memory, and the
-supplement's renderer of plain transposed convolutions. ``action-lstm`` is its baseline: the same, trained by
-reconstruction alone."""
+"""``small`` trains and plays on a CPU; ``small-m`` is the same without memory; ``small-lstm`` besides without critics
+and without anything that tells the choices, as the paper's Action-LSTM. ``paper-84`` (Pac-Man) and ``paper-64``
+(VizDoom) have the paper's sizes where they are known, ``-m`` without memory; ``code-multi`` and ``code-single`` are the
+released VizDoom configurations. ``gamegan-m`` is the paper's GameGAN-M: no memory, and the supplement's renderer of
+plain transposed convolutions. ``action-lstm`` is its baseline: the same, trained by reconstruction alone."""

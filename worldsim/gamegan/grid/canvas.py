@@ -28,7 +28,7 @@ class Canvas(nn.Module):
 
     One more channel says where something was ever written. There nothing can come into view that was not there before,
     so the static picture is drawn from the canvas alone, and a choice cannot tell it in its place. Nor, where it has
-    just come back, may a choice draw it in the dynamic layer: it did, and home was another maze. And the map moves by a
+    just come back, may a choice draw it in the dynamic layer: home would be another maze. And the map moves by a
     whole cell, to where the kernel is largest (with the kernel's gradient): the largest entry of a kernel stays below
     1, and a map that has moved eight times would be smeared over its neighbours.
 

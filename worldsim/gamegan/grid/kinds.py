@@ -12,8 +12,8 @@ _ROUNDS = 10
 def find_kinds(pictures: Tensor, cell: int, count: int, seed: int = 0) -> Tensor:
     """k-means of the outermost cells' pixels, begun far apart: (n, C, H, W) within [0, 1] -> (count, C * cell ** 2).
 
-    Choices that begin alike fall together: without being shown kinds, 4 of 32 alternatives drew all that came into
-    view, one of them every wall and another all floor, with food or not.
+    Choices that begin alike fall together: without being shown kinds, few alternatives draw all that comes into view,
+    one of them every wall and another all floor, with food or not.
 
     Source: k-means++ (Arthur & Vassilvitskii 2007) and Lloyd's algorithm. Where there are fewer different patches than
     ``count``, some centres are the same and the later ones stay without a patch.

@@ -32,7 +32,7 @@ class LayeredRenderer(nn.Module):
     The static layer sees each cell's own past alone (what was there before the view moved, what the canvas holds, the
     cell's own choice); nothing can come to it from a neighbouring cell, so whatever moves must be drawn by the dynamic
     layer. A small price on the mask keeps the dynamic layer from drawing the rest too, and where the board has just
-    come back into view the mask is 0: there it drew another maze than the one that the canvas held.
+    come back into view the mask is 0: else it may draw another maze than the one that the canvas holds.
 
     Source: the two components of GameGAN's rendering engine (arXiv:2005.12126, section 3.3).
 
