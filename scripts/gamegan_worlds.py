@@ -50,6 +50,8 @@ class Args:
     """Steps of a stretch (default: the preset's; maze 24: who leaves a place and comes back needs time)."""
     curriculum: tuple[int, ...] | None = None
     """Lengths before that one (default: the preset's; maze 8 12)."""
+    margin: int | None = None
+    """Cells around the view that are remembered (default: the preset's; maze 12: who goes so far can come back)."""
     start_from: str = ""
     """A GameGAN world whose simulator this one begins as (a folder or a bundled name)."""
     seed: int = 0
@@ -63,7 +65,7 @@ class Args:
 ENVS = {"pacman": "WorldSim/PacManFlag-v0", "maze": "WorldSim/PacManMaze-v0"}
 STRETCHES: dict[str, dict[str, Any]] = {
     "pacman": {},
-    "maze": {"steps": 2400, "batch": 8, "length": 24, "curriculum": (8, 12)},
+    "maze": {"steps": 2400, "batch": 8, "length": 24, "curriculum": (8, 12), "margin": 12},
 }
 HORIZONS = {"pacman": 40, "maze": 500}  # steps after which a dream is cut off; flag games end by themselves at 40
 
@@ -104,7 +106,9 @@ def train(args: Args, data: Recording) -> World | None:
     name = f"{args.world}-gamegan"
     out = args.out / name
     stretches = STRETCHES[args.world] | {
-        key: value for key in ("steps", "batch", "length", "curriculum") if (value := getattr(args, key)) is not None
+        key: value
+        for key in ("steps", "batch", "length", "curriculum", "margin")
+        if (value := getattr(args, key)) is not None
     }
     trainer = TrainGameGAN(
         data.path,

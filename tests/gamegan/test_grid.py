@@ -95,11 +95,16 @@ def test_the_map_is_never_smeared_and_its_move_has_a_gradient() -> None:
 
 def choices(options: int = 3, rows: int = 2, cols: int = 2) -> Choices:
     torch.manual_seed(0)
-    made = Choices(options, 4, 4, 8, rows, cols)
+    made = Choices(options, 4, 3, 4, 8, rows, cols)
     with torch.no_grad():
         for parameter in made.parameters():
             parameter.mul_(3)
     return made
+
+
+def none(rows: int = 1) -> Tensor:
+    """No mover is anywhere."""
+    return torch.zeros(rows, 3, 2, 2)
 
 
 def test_neighbours_never_fall_into_one_pass() -> None:
@@ -112,7 +117,7 @@ def test_the_prior_is_a_distribution_over_all_cells() -> None:
     """Its chain rule sums to 1 over every choice of 2 x 2 cells, and draws follow it."""
     prior = choices(2)
     v = torch.randn(1, 4, 2, 2)
-    local = prior.local(v)
+    local = prior.local(v, none())
     every = torch.tensor(list(itertools.product(range(2), repeat=4)))
     one_hot = torch.nn.functional.one_hot(every, 2).float().view(16, 2, 2, 2).permute(0, 3, 1, 2)
     logs = prior.prior(local.expand(16, -1, -1, -1), one_hot).log_softmax(1)
@@ -120,7 +125,7 @@ def test_the_prior_is_a_distribution_over_all_cells() -> None:
     assert float(p.sum().detach()) == pytest.approx(1, abs=1e-5)
     with torch.no_grad():
         noise = torch.randn(20_000, 4, generator=torch.Generator().manual_seed(0))
-        drawn = prior.from_prior(v.expand(20_000, -1, -1, -1), noise, None).weights
+        drawn = prior.from_prior(v.expand(20_000, -1, -1, -1), none(20_000), noise, None).weights
     code = (drawn.argmax(1).flatten(1) * torch.tensor([8, 4, 2, 1])).sum(1)
     share = torch.bincount(code, minlength=16) / 20_000
     torch.testing.assert_close(share, p.detach(), atol=0.015, rtol=0)
@@ -129,7 +134,7 @@ def test_the_prior_is_a_distribution_over_all_cells() -> None:
 def test_a_draw_is_one_hot_and_has_the_gradient_of_its_probabilities() -> None:
     made = choices()
     v, after = torch.randn(5, 4, 2, 2), torch.randn(5, 4, 2, 2)
-    chosen = made.from_frame(v, after, torch.randn(5, 4))
+    chosen = made.from_frame(v, none(5), after, torch.randn(5, 4))
     assert set(chosen.weights.detach().round(decimals=5).unique().tolist()) == {0.0, 1.0}
     assert torch.allclose(chosen.weights.sum(1), torch.ones(5, 2, 2))
     (chosen.weights * torch.randn(5, 3, 2, 2)).sum().backward()
@@ -139,26 +144,34 @@ def test_a_draw_is_one_hot_and_has_the_gradient_of_its_probabilities() -> None:
 def test_the_posterior_pays_for_what_the_prior_did_not_expect() -> None:
     made = choices()
     v, after, noise = torch.randn(5, 4, 2, 2), torch.randn(5, 4, 2, 2), torch.randn(5, 4)
-    assert (made.from_frame(v, after, noise).nats >= 0).all()
+    assert (made.from_frame(v, none(5), after, noise).nats >= 0).all()
     with torch.no_grad():
         for layer in (made.posterior_out, made.prior_out):
             layer.weight.zero_()
             layer.bias.copy_(torch.tensor([0.5, 0.0, -1.0]))
     # Two in a thousand of the posterior are uniform: a little above 0.
-    assert float(made.from_frame(v, after, noise).nats.max().detach()) < 2e-3
+    assert float(made.from_frame(v, none(5), after, noise).nats.max().detach()) < 2e-3
     with torch.no_grad():
         made.posterior_out.bias.copy_(torch.tensor([-50.0, -50.0, 50.0]))
     q = torch.tensor([0.002 / 3, 0.002 / 3, 0.998 + 0.002 / 3])
     p = torch.tensor([0.5, 0.0, -1.0]).log_softmax(0)
     expected = 4 * (q * (q.log() - p)).sum()
-    torch.testing.assert_close(made.from_frame(v, after, noise).nats, expected.expand(5))
+    torch.testing.assert_close(made.from_frame(v, none(5), after, noise).nats, expected.expand(5))
 
 
 def test_cold_choices_are_the_likeliest() -> None:
     made = choices()
     v = torch.randn(1, 4, 2, 2).expand(50, -1, -1, -1)
-    cold = made.from_prior(v, torch.randn(50, 4), torch.full((50,), 1e-4)).weights
+    cold = made.from_prior(v, none(50), torch.randn(50, 4), torch.full((50,), 1e-4)).weights
     assert torch.equal(cold, cold[:1].expand_as(cold))
+
+
+def test_the_prior_of_every_cell_knows_what_movers_are_anywhere() -> None:
+    prior, v = choices(), torch.randn(1, 4, 2, 2)
+    for sign in (1, -1):
+        some = none()
+        some[0, 1, 1, 1] = sign
+        assert (prior.local(v, some) != prior.local(v, none())).any(1).all()
 
 
 def simulator(**changes: object) -> GridSimulator:
@@ -190,16 +203,18 @@ def test_movers_arrive_once_where_the_choice_says() -> None:
         row, col = 2 + number // 3 - 1, 3 + number % 3 - 1
         made = carriers()
         presence = made.presence_of(x)
-        arrived = made(x, presence, way(number))
+        arrived, count = made(made.lift(x, presence), presence, way(number))
         expected = x[0, :, 2, 3].tanh()
         torch.testing.assert_close(arrived[0, :, row, col], expected)
         torch.testing.assert_close(arrived.sum(), expected.sum())
         assert presence.shape == (1, 4, 5)
+        rows, cols = (4 - abs(row - 2), 5 - abs(col - 3))
+        assert int(count.sum()) == rows * cols  # every cell holds one, and those that leave the picture are gone
     corner = torch.zeros(1, 2, 4, 5)
     corner[0, :, 0, 0] = 1
-    assert float(made(corner, made.presence_of(corner), way(0)).sum().detach()) == pytest.approx(
-        0
-    )  # it left the picture
+    presence = made.presence_of(corner)
+    arrived, _ = made(made.lift(corner, presence), presence, way(0))
+    assert float(arrived.sum().detach()) == pytest.approx(0)  # it left the picture
 
 
 def test_the_ways_of_alternatives_are_summed() -> None:
@@ -218,8 +233,9 @@ def test_where_nothing_is_nothing_arises() -> None:
     z = torch.eye(9)[torch.randint(0, 9, (1, 4, 5))].permute(0, 3, 1, 2)
     x = torch.randn(1, 2, 4, 5)
     presence = made.presence_of(x)
-    arrived = made(x, presence, z)
+    arrived, count = made(made.lift(x, presence), presence, z)
     assert not arrived.any()
+    assert not count.any()
     held = price(presence)
     assert held.tolist() == [0]
     held.sum().backward()
@@ -290,10 +306,10 @@ def test_what_moves_leaves_nothing_where_it_was() -> None:
     assert not torch.allclose(drawn(seen, -50.0), drawn(other, -50.0))
 
 
-def drawn_for(model: GridSimulator, carried: State, seen: Tensor) -> list[Layers]:
+def drawn_for(model: GridSimulator, carried: State, seen: Tensor, options: tuple[int, int] = (0, 2)) -> list[Layers]:
     """The layers under two alternatives that every cell chooses."""
     found = []
-    for option in (0, 2):
+    for option in options:
         with torch.no_grad():
             model.choices.prior_out.weight.zero_()
             model.choices.prior_out.bias.fill_(-50)[option] = 50
@@ -301,6 +317,29 @@ def drawn_for(model: GridSimulator, carried: State, seen: Tensor) -> list[Layers
         assert step.layers is not None
         found.append(step.layers)
     return found
+
+
+def test_where_a_mover_left_or_came_no_choice_draws() -> None:
+    """One goes up into the outermost row, by two alternatives that lead there."""
+    model = simulator(options=11)
+    seen = torch.randn(1, GRID.seen, 4, 5)
+    seen[:, 0] = 0
+    seen[0, 0, 1, 2] = 1
+    with torch.no_grad():
+        model.kernel.weight.zero_()
+        model.kernel.bias.fill_(-50)[4] = 50  # the view stays
+        model.movers.presence.weight.zero_()[0, 0] = 100
+        model.movers.presence.bias.fill_(-50)
+        model.movers.turn.weight.zero_()
+    one, two = drawn_for(model, model.begin(seen, seen), seen, (1, 10))
+    cell = GRID.cell
+    dynamic = one.masks[0, 1, 0].unfold(0, cell, cell).unfold(1, cell, cell).amax((2, 3))  # (4, 5)
+    assert (dynamic == 0).nonzero().tolist() == [[1, 2]]  # where it was nothing is drawn that moves
+    differs = (one.pictures != two.pictures).any(2)[0].unfold(1, cell, cell).unfold(2, cell, cell).any(4).any(3)
+    assert not differs[1, 0, 2]  # it came there: no choice may draw another
+    assert differs[1, 0, [0, 1, 3, 4]].all()
+    assert differs[0, 1, 2]  # what it stood on was never seen, and is chosen
+    assert not differs[0, 1, [0, 1, 3]].any()
 
 
 def test_what_the_canvas_knows_no_choice_can_change() -> None:

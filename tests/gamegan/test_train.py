@@ -146,6 +146,10 @@ def test_every_preset_can_be_asked_for_and_given_fields_change_it() -> None:
     assert job.settings == replace(PRESETS["paper-84"], batch=3, blur=0.1)
     offered = {f.name for f in fields(TrainGameGAN)} & {f.name for f in fields(job.settings)}
     assert offered == {"steps", "batch", "length", "curriculum", "learning_rate", "critic_rate", "blur"}
+    assert replace(job, preset="small", margin=12).settings.grid == replace(PRESETS["small"].grid, margin=12)
+    for preset, margin in (("small-m", 7), ("paper-84", 7), ("small", -1)):
+        with pytest.raises(BadInput, match=f"--margin is at least 0 and of --preset small, got {margin} for {preset}"):
+            _ = replace(job, preset=preset, margin=margin).settings  # type: ignore[arg-type]
 
 
 def test_the_command_says_what_it_wrote_and_what_next(shell: Shell, tmp_path: Path) -> None:

@@ -65,6 +65,8 @@ class TrainGameGAN(TrainCommand):
     curriculum: tuple[int, ...] | None = None
     """Lengths of stretches before that one, for what is remembered for long: --length 24 --curriculum 6 12. Each
     divides it."""
+    margin: int | None = None
+    """Cells around the view that the memory of a small preset reaches; who goes farther has forgotten."""
     learning_rate: float | None = None
     """Adam's, of the generator."""
     critic_rate: float | None = None
@@ -82,7 +84,12 @@ class TrainGameGAN(TrainCommand):
         """The preset, with what was given on top."""
         names = ("steps", "batch", "length", "curriculum", "learning_rate", "critic_rate", "blur")
         given = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
-        return replace(PRESETS[self.preset], **given)
+        settings = replace(PRESETS[self.preset], **given)
+        if self.margin is None:
+            return settings
+        if settings.simulator != "grid" or not settings.grid.memory or self.margin < 0:
+            raise BadInput(f"--margin is at least 0 and of --preset small, got {self.margin} for {self.preset}")
+        return replace(settings, grid=replace(settings.grid, margin=self.margin))
 
     def shorter(self, share: float) -> Self:
         """The same with so large a share of the updates."""

@@ -29,9 +29,10 @@ class Choices(nn.Module):
     that about. Here the choice is made once, in the old cell, and `Movers` carry its content to the new one. What
     comes into view at the edge is chosen in the same way.
 
-    Prior ``p(z_i | v, z_j drawn before i)``, from v_i, the largest v of the picture (is that ghost here already?), the
-    choices of the neighbours, and which alternatives were drawn anywhere: cells are drawn in four passes by the parity
-    of row and column, so that all eight neighbours of a cell fall into other passes. Posterior ``q(z_i | v_i, s')``,
+    Prior ``p(z_i | v, l, z_j drawn before i)``, from v_i, the largest v of the picture and the largest and smallest of
+    what movers hold anywhere (is that ghost here already?), the choices of the neighbours, and which alternatives were
+    drawn anywhere: cells are drawn in four passes by the parity of row and column, so that all eight neighbours of a
+    cell fall into other passes. Posterior ``q(z_i | v_i, s')``,
     s' the encoded real next picture around i. Samples are one-hot with the gradient of their probabilities.
 
     Training pays ``balance * KL(sg q | p) + (1 - balance) * KL(q | sg p)``.
@@ -42,6 +43,7 @@ class Choices(nn.Module):
     Args:
         options: K.
         inputs: channels of v.
+        lifted: channels of l, from `worldsim.gamegan.grid.movers`.
         seen: channels of s'.
         hidden: width of the prior's and the posterior's hidden layer.
         rows: R.
@@ -52,12 +54,20 @@ class Choices(nn.Module):
     turn: Tensor
 
     def __init__(
-        self, options: int, inputs: int, seen: int, hidden: int, rows: int, cols: int, balance: float = 0.8
+        self,
+        options: int,
+        inputs: int,
+        lifted: int,
+        seen: int,
+        hidden: int,
+        rows: int,
+        cols: int,
+        balance: float = 0.8,
     ) -> None:
         super().__init__()
         self.options, self.balance = options, balance
         self.prior_local = nn.Conv2d(inputs, hidden, 1)
-        self.prior_whole = nn.Linear(inputs, hidden)
+        self.prior_whole = nn.Linear(inputs + 2 * lifted, hidden)
         self.prior_near = nn.Conv2d(options, hidden, 3, padding=1, bias=False)
         self.prior_drawn = nn.Linear(options, hidden, bias=False)
         self.prior_out = nn.Conv2d(hidden, options, 1)
@@ -68,9 +78,10 @@ class Choices(nn.Module):
         order = torch.tensor([[0, 2], [3, 1]])  # diagonal neighbours first: they share no edge
         self.register_buffer("turn", order[row % 2, col % 2], persistent=False)  # (R, C)
 
-    def local(self, v: Tensor) -> Tensor:
-        """What the prior reads of v: (B, inputs, R, C) -> (B, hidden, R, C)."""
-        out: Tensor = self.prior_local(v) + self.prior_whole(v.amax((2, 3)))[:, :, None, None]
+    def local(self, v: Tensor, lifted: Tensor) -> Tensor:
+        """What the prior reads of v (B, inputs, R, C) and of movers (B, lifted, R, C): (B, hidden, R, C)."""
+        whole = torch.cat([v.amax((2, 3)), lifted.amax((2, 3)), lifted.amin((2, 3))], 1)
+        out: Tensor = self.prior_local(v) + self.prior_whole(whole)[:, :, None, None]
         return out
 
     def prior(self, local: Tensor, weights: Tensor) -> Tensor:
@@ -94,20 +105,20 @@ class Choices(nn.Module):
         out: Tensor = self.prior_out(F.relu(x))
         return out
 
-    def from_frame(self, v: Tensor, after: Tensor, noise: Tensor) -> Chosen:
+    def from_frame(self, v: Tensor, lifted: Tensor, after: Tensor, noise: Tensor) -> Chosen:
         """Draw from the posterior: noise (B, R*C) normals."""
         both = F.leaky_relu(self.posterior_own(v) + self.posterior_next(after), 0.2)
         q = self.posterior_out(both).float().softmax(1)
         q = (1 - _FLOOR) * q + _FLOOR / self.options
         weights = self._draw(q, noise)
-        p = self.prior(self.local(v), weights.detach()).float().log_softmax(1)
+        p = self.prior(self.local(v, lifted), weights.detach()).float().log_softmax(1)
         moves_prior = (q.detach() * (q.detach().log() - p)).sum((1, 2, 3))
         moves_posterior = (q * (q.log() - p.detach())).sum((1, 2, 3))
         return Chosen(weights, self.balance * moves_prior + (1 - self.balance) * moves_posterior, q.log())
 
-    def from_prior(self, v: Tensor, noise: Tensor, temperature: Tensor | None) -> Chosen:
+    def from_prior(self, v: Tensor, lifted: Tensor, noise: Tensor, temperature: Tensor | None) -> Chosen:
         """Draw from the prior, pass by pass."""
-        local = self.local(v)
+        local = self.local(v, lifted)
         weights: Tensor | None = None
         for turn in range(_PASSES):
             logits = self._logits(local, weights).float()

@@ -13,8 +13,9 @@ WAYS = 9
 class Movers(nn.Module):
     """The content of each cell goes where the cell's own choice says.
 
-    ``p_i = [w x_i > 0]`` says whether a mover is in cell i, ``e_i = p_i tanh(W x_i) * 2 sigmoid(U z_i)`` what it is
-    and how the choice turns it (a ghost's eyes look where it goes), ``m_j = sum of the e_i whose choice leads to j``:
+    ``p_i = [w x_i > 0]`` says whether a mover is in cell i, ``l_i = p_i tanh(W x_i)`` what it is,
+    ``e_i = l_i * 2 sigmoid(U z_i)`` how the choice turns it (a ghost's eyes look where it goes), and
+    ``m_j = sum of the e_i whose choice leads to j``:
     alternative k of a choice leads the way ``k mod 9``. So what is in a cell arrives in one cell: a mover is not drawn
     twice, nor lost unless it leaves the picture, and where p is 0 no choice makes something of nothing. The objective
     puts a price on p, whose gradient is that of ``sigmoid(w x_i)``, and shows what moved in the real pictures
@@ -32,7 +33,7 @@ class Movers(nn.Module):
         options: K, alternatives of a choice.
 
     Shapes:
-        x (B, inputs, R, C), logits w x (B, R, C), z (B, K, R, C) one-hot -> m (B, content, R, C).
+        x (B, inputs, R, C), logits w x (B, R, C), z (B, K, R, C) one-hot -> m (B, content, R, C), count (B, 1, R, C).
     """
 
     ways: Tensor
@@ -51,12 +52,19 @@ class Movers(nn.Module):
         out: Tensor = self.presence(x).float()[:, 0]
         return out
 
-    def forward(self, x: Tensor, presence: Tensor, z: Tensor) -> Tensor:
-        """What arrives in each cell."""
-        content = _hard(presence)[:, None] * self.content(x).float().tanh() * 2 * self.turn(z).float().sigmoid()
+    def lift(self, x: Tensor, presence: Tensor) -> Tensor:
+        """What movers are where, 0 in cells without one: (B, content, R, C)."""
+        out: Tensor = _hard(presence)[:, None] * self.content(x).float().tanh()
+        return out
+
+    def forward(self, lifted: Tensor, presence: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
+        """What arrives in each cell, and, without gradient, how many movers do."""
+        content = lifted * 2 * self.turn(z).float().sigmoid()
+        content = torch.cat([content, 1 - at_rest(presence)], 1)
         way = torch.einsum("bkrc,kw->bwrc", z.float(), self.ways)
-        parcels = content[:, :, None] * way[:, None]  # (B, content, 9, R, C)
-        return F.fold(parcels.flatten(3).flatten(1, 2), x.shape[2:], 3, padding=1)
+        parcels = content[:, :, None] * way[:, None]  # (B, content + 1, 9, R, C)
+        arrived = F.fold(parcels.flatten(3).flatten(1, 2), lifted.shape[2:], 3, padding=1)
+        return arrived[:, :-1], arrived[:, -1:].detach().round()
 
     def log_ways(self, log_q: Tensor) -> Tensor:
         """Log-probability of each way: (B, K, R, C) of alternatives -> (B, 9, R, C); never below -12."""

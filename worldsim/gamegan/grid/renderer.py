@@ -31,8 +31,9 @@ class LayeredRenderer(nn.Module):
 
     The static layer sees each cell's own past alone (what was there before the view moved, what the canvas holds, the
     cell's own choice); nothing can come to it from a neighbouring cell, so whatever moves must be drawn by the dynamic
-    layer. A small price on the mask keeps the dynamic layer from drawing the rest too, and where the board has just
-    come back into view the mask is 0: else it may draw another maze than the one that the canvas holds.
+    layer. A small price on the mask keeps the dynamic layer from drawing the rest too, and in quiet cells the
+    mask is 0: where the board has just come back into view it may else draw another maze than the one that the canvas
+    holds, and where a mover has left a faint one.
 
     Source: the two components of GameGAN's rendering engine (arXiv:2005.12126, section 3.3).
 
@@ -40,7 +41,7 @@ class LayeredRenderer(nn.Module):
     them); the split comes from what each layer can see, and needs no cycle loss; the output is linear, not tanh.
 
     Shapes:
-        static (B, static, R, C), dynamic (B, dynamic, R, C), back (B, 1, R, C) 1 where the mask is 0, or None
+        static (B, static, R, C), dynamic (B, dynamic, R, C), quiet (B, 1, R, C) 1 where the mask is 0
         -> (B, C, H, W) and `Layers`.
     """
 
@@ -49,12 +50,10 @@ class LayeredRenderer(nn.Module):
         self.still = Painter(static, width, channels, cell)
         self.moving = Painter(dynamic, width, channels + 1, cell)
 
-    def forward(self, static: Tensor, dynamic: Tensor, back: Tensor | None = None) -> tuple[Tensor, Layers]:
+    def forward(self, static: Tensor, dynamic: Tensor, quiet: Tensor) -> tuple[Tensor, Layers]:
         """The picture and its layers."""
         still = self.still(static).float()
         moving, logit = self.moving(dynamic).float().split([still.shape[1], 1], 1)
-        mask = logit.sigmoid()
-        if back is not None:
-            mask = mask * F.interpolate(1 - back, scale_factor=self.moving.cell)
+        mask = logit.sigmoid() * F.interpolate(1 - quiet, scale_factor=self.moving.cell)
         image = still + mask * (moving - still)
         return image, Layers(torch.stack([still, moving], 1), torch.stack([1 - mask, mask], 1))

@@ -62,15 +62,18 @@ class GridSimulator(nn.Module):
     - ``r = 1 - p``, 0 where a mover is (`Movers`). What moves is lifted off the board: s there reaches neither static
       layer nor canvas, v and c there not the next picture, so nothing of it is drawn or remembered where it was;
     - ``v = sigmoid(W_1 g) * conv3([s, h, M, known]) + W_2 g``, the paper's ``h * H(a, z, m)``;
-    - z, a choice in every cell (`Choices`), from v + position; m, what arrives in each cell of its neighbours' movers;
-    - ``u = relu(r * v + position + B z_edge + D m)``, ``u' = u + W_4 relu(W_3 u)``,
+    - z, a choice in every cell (`Choices`), from v + position; m and n, which movers arrive in each cell from its
+      neighbours, and how many;
+    - ``u = relu(r * v + position + B z_edge + D [m, n])``, ``u' = u + W_4 relu(W_3 u)``,
       ``i, f, o, y, d = W u'``, ``c' = f * r * c + i * tanh(y)``, ``h' = o * tanh(c')``;
-    - the picture from (h', relu(d)) and from (r * s, M, z_new) (`LayeredRenderer`).
+    - the picture from (h', relu(d)) and from (r * s, M, z_new, z_under) (`LayeredRenderer`).
 
     z_edge is z in the outermost cells and 0 in the others: things come into view there. Further inside a choice says
-    only where what is there goes, so that nothing appears out of nothing. z_edge is 0 also in cells that have just come
-    back into view, and z_new is z_edge in cells that the canvas does not know, 0 in the others: what was seen is drawn
-    from the canvas alone, and what has just come back without the dynamic layer.
+    only where what is there goes, so that nothing appears out of nothing. z_edge is 0 also where the board has just
+    come back into view, where a mover arrives (it is there already) and where one has left and none came. z_new is z in
+    outermost cells that the canvas does not know: what was seen is drawn from the canvas alone. z_under is z where a
+    mover has left what the canvas does not know: what it stood on. The dynamic layer draws nothing where a mover has
+    left and none came, and where the board has just come back.
 
     Source: Kim et al. 2020, arXiv:2005.12126, section 3.1.
 
@@ -107,16 +110,16 @@ class GridSimulator(nn.Module):
         self.shift = Shift(self.rows, self.cols)
         self.local = nn.Conv2d(content + remembered, config.gated, 3, padding=1)
         self.position = nn.Parameter(torch.zeros(config.gated, self.rows, self.cols))
-        self.choices = Choices(config.options, config.gated, config.seen, 64, self.rows, self.cols)
+        self.choices = Choices(config.options, config.gated, config.movers, config.seen, 64, self.rows, self.cols)
         self.choice = nn.Conv2d(config.options, config.gated, 1, bias=False)
         self.movers = Movers(content, config.movers, config.options)
-        self.arrived = nn.Conv2d(config.movers, config.gated, 1, bias=False)
+        self.arrived = nn.Conv2d(config.movers + 1, config.gated, 1, bias=False)
         into, out = nn.Conv2d(config.gated, config.mixed, 1), nn.Conv2d(config.mixed, config.gated, 1)
         self.mix = nn.Sequential(into, nn.ReLU(), out)
         self.cell = nn.Conv2d(config.gated, 5 * config.hidden, 1)
         self.canvas = Canvas(config.memory, content, config.margin) if config.memory else None
         static = config.seen + config.memory
-        self.still = nn.Conv2d(static + config.options, config.hidden, 1)
+        self.still = nn.Conv2d(static + 2 * config.options, config.hidden, 1)
         edge = torch.ones(self.rows, self.cols)
         edge[1:-1, 1:-1] = 0
         self.register_buffer("edge", edge, persistent=False)
@@ -158,42 +161,46 @@ class GridSimulator(nn.Module):
         moved = self.shift(torch.cat([before, carried["c"]], 1), kernel).float()
         here, c = moved.split([before.shape[1], self.config.hidden], 1)
         presence = self.movers.presence_of(here)
-        rest = at_rest(presence)
-        near, static, edge, new, back = here, here[:, : seen.shape[1]] * rest, self.edge, self.edge, None
+        rest, lifted = at_rest(presence), self.movers.lift(here, presence)
+        near, static = here, here[:, : seen.shape[1]] * rest
+        known = back = torch.zeros_like(rest)
         if self.canvas is not None:
             kept = at_rest(self.movers.presence_of(before))
             following["canvas"], view = self.canvas.step(carried["canvas"], before, kernel, kept)
             near, static = torch.cat([near, view.held, view.known], 1), torch.cat([static, view.held], 1)
-            edge, new, back = self.edge * (1 - view.back), self.edge * (1 - view.known), view.back
+            known, back = view.known, view.back
         gate, bias = self.gate(g)[:, :, None, None].chunk(2, 1)
         v = gate.sigmoid() * self.local(near) + bias
         if noise is None:
             z, nats, log_q = v.new_zeros(len(v), self.config.options, self.rows, self.cols), v.new_zeros(0), None
         else:
-            z, nats, log_q = self._choose(v + self.position, noise, temperature, after)
-        arrived = self.movers(here, presence, z)
-        u = F.relu(rest * v + self.position + self.choice(z * edge) + self.arrived(arrived))
+            z, nats, log_q = self._choose(v + self.position, lifted, noise, temperature, after)
+        arrived, count = self.movers(lifted, presence, z)
+        left = (1 - rest) * (count == 0)
+        edge = self.edge * (1 - back) * (count == 0) * (1 - left)
+        u = F.relu(rest * v + self.position + self.choice(z * edge) + self.arrived(torch.cat([arrived, count], 1)))
         u = u + self.mix(u)
         i, f, o, y, d = self.cell(u).float().chunk(5, 1)
         c = (f + 1).sigmoid() * c * rest + i.sigmoid() * y.tanh()
         h = o.sigmoid() * c.tanh()
-        still = F.relu(self.still(torch.cat([static, z * new], 1)))
-        image, layers = self.renderer(still, torch.cat([h, F.relu(d)], 1), back)
+        new, under = self.edge * (1 - known) * (1 - left), (1 - known) * left
+        still = F.relu(self.still(torch.cat([static, z * new, z * under], 1)))
+        image, layers = self.renderer(still, torch.cat([h, F.relu(d)], 1), torch.maximum(back, left))
         none = presence.new_zeros(0)
         moving = Moving(moves, presence, *((none, none) if log_q is None else (self.movers.log_ways(log_q), log_q)))
         return Step({"h": h, "c": c, **following}, image, nats, layers, moving)
 
     def _choose(
-        self, v: Tensor, noise: Tensor, temperature: Tensor | None, after: Tensor | None
+        self, v: Tensor, lifted: Tensor, noise: Tensor, temperature: Tensor | None, after: Tensor | None
     ) -> tuple[Tensor, Tensor, Tensor | None]:
         given = 0 if after is None else len(after)
         parts: list[Tensor] = []
         nats, log_q = noise.new_zeros(0), None
         if after is not None and given:
-            chosen = self.choices.from_frame(v[:given], after, noise[:given])
+            chosen = self.choices.from_frame(v[:given], lifted[:given], after, noise[:given])
             parts.append(chosen.weights)
             nats, log_q = chosen.nats, chosen.log_q
         if given < len(v):
             own = None if temperature is None else temperature[given:]
-            parts.append(self.choices.from_prior(v[given:], noise[given:], own).weights)
+            parts.append(self.choices.from_prior(v[given:], lifted[given:], noise[given:], own).weights)
         return torch.cat(parts), nats, log_q
