@@ -149,11 +149,11 @@ def test_the_posterior_pays_for_what_the_prior_did_not_expect() -> None:
         for layer in (made.posterior_out, made.prior_out):
             layer.weight.zero_()
             layer.bias.copy_(torch.tensor([0.5, 0.0, -1.0]))
-    # Two in a thousand of the posterior are uniform: a little above 0.
+    # One in two thousand of the posterior is uniform: a little above 0.
     assert float(made.from_frame(v, none(5), after, noise).nats.max().detach()) < 2e-3
     with torch.no_grad():
         made.posterior_out.bias.copy_(torch.tensor([-50.0, -50.0, 50.0]))
-    q = torch.tensor([0.002 / 3, 0.002 / 3, 0.998 + 0.002 / 3])
+    q = torch.tensor([0.0005 / 3, 0.0005 / 3, 0.9995 + 0.0005 / 3])
     p = torch.tensor([0.5, 0.0, -1.0]).log_softmax(0)
     expected = 4 * (q * (q.log() - p)).sum()
     torch.testing.assert_close(made.from_frame(v, none(5), after, noise).nats, expected.expand(5))

@@ -38,11 +38,26 @@ def test_a_ghost_goes_every_way_and_what_it_covers_stays() -> None:
         if index == STAY:
             assert not motion.moved.any()
             assert not motion.covered.any()
+            assert motion.stayed.all()
             continue
         assert motion.moved[0].nonzero().tolist() == [[2, 3]]
         assert int(motion.way[0, 2, 3]) == index
+        assert motion.left[0].nonzero().tolist() == [[2, 3]]
         assert motion.covered[0].nonzero().tolist() == [[2 + row, 3 + col]]
+        assert torch.equal(motion.stayed, ~(motion.moved | motion.covered))
         assert (motion.way[~motion.moved] == STAY).all()
+
+
+def test_one_behind_the_other_and_one_that_turns() -> None:
+    before, after = ground(), ground()
+    before[2, 3], before[2, 2], after[2, 4], after[2, 3] = 1.0, 0.8, 1.0, 0.8
+    before[0, 1], after[0, 1] = 0.9, 0.7
+    motion = found(before, after)
+    assert motion.moved[0].nonzero().tolist() == [[2, 2], [2, 3]]
+    assert motion.left[0].nonzero().tolist() == [[2, 2]]  # into where the first was, the second came
+    assert motion.changed[0, 0, 1]
+    assert motion.stayed[0, 0, 1]
+    assert not motion.stayed[0, 2, 2:5].any()
 
 
 def test_the_view_may_move_under_it() -> None:

@@ -12,10 +12,12 @@ from tests.gamegan.sizes import GRID, settings, world
 from worldsim.data.windows import Batch
 from worldsim.errors import BadInput
 from worldsim.gamegan import objective as module
+from worldsim.gamegan.grid.motion import STAY, Motion
 from worldsim.gamegan.judges.judges import JudgeConfig
 from worldsim.gamegan.objective import GameGANObjective
 from worldsim.gamegan.presets import PRESETS, Settings
-from worldsim.gamegan.rollout import roll_out
+from worldsim.gamegan.rollout import Rollout, roll_out
+from worldsim.gamegan.simulator import Moving
 from worldsim.training import FitConfig, fit
 from worldsim.vae.colour import colour_weights
 
@@ -310,7 +312,7 @@ def test_choices_are_told_the_kind_of_what_comes_into_view(monkeypatch: pytest.M
     white = torch.rand(2, 5, 4, 5, generator=seeded()) < 0.5
     pixels = white.repeat_interleave(GRID.cell, 2).repeat_interleave(GRID.cell, 3)[..., None].expand(-1, -1, -1, -1, 3)
     batch = batch._replace(frames=(255 * pixels).to(torch.uint8))
-    kinds = torch.stack([torch.zeros(3 * GRID.cell**2), *torch.ones(3, 3 * GRID.cell**2)])
+    kinds = torch.stack([torch.zeros(3 * GRID.cell**2), *torch.ones(2, 3 * GRID.cell**2)])
     found = module.find_motion(
         torch.zeros(8, 3, 32, 40), torch.zeros(8, 3, 32, 40), *torch.zeros(2, 8, 4, 5), GRID.cell
     )
@@ -318,6 +320,8 @@ def test_choices_are_told_the_kind_of_what_comes_into_view(monkeypatch: pytest.M
     monkeypatch.setattr(module, "find_motion", lambda *_: found._replace(entered=entered))
     made = objective(colours=False, weights=replace(PRESETS["small"].weights, kinds=2.0))
     made.kinds = kinds
+    with torch.no_grad():
+        made.simulator.movers.presence.bias.fill_(-1e3)
     advance(made, 0.5)
     log_q = []
     original = module.roll_out
@@ -328,15 +332,37 @@ def test_choices_are_told_the_kind_of_what_comes_into_view(monkeypatch: pytest.M
         return out
 
     monkeypatch.setattr(module, "roll_out", spy)
-    assert float(made.loss(batch, seeded(), "generator")[1]["kinds"]) == 0
+    told = made.loss(batch, seeded(), "generator")[1]
+    nothing = -(log_q[-1][:, :, 0] * made.simulator.edge).sum() / 8  # the inner cells are told nothing
+    assert float(told["kinds"]) == pytest.approx(2 * float(nothing.detach()), rel=1e-5)
     entered[:, 0, 2] = True
     advance(made, 0.5)
     total, told = made.loss(batch, seeded(), "generator")
-    alternative = white[:, 1:, 0, 2].long()  # black is the first, white the second of three alike
+    alternative = 1 + white[:, 1:, 0, 2].long()  # black is the first kind, white the second of two alike
     nats = -log_q[-1][:, :, :, 0, 2].gather(2, alternative[..., None]).sum() / 8
+    rest = made.simulator.edge.clone()
+    rest[0, 2] = 0
+    nats = nats - (log_q[-1][:, :, 0] * rest).sum() / 8
     assert float(told["kinds"]) == pytest.approx(2 * float(nats.detach()), rel=1e-5)
     total.backward()
     assert float(made.simulator.choices.posterior_next.weight.grad.abs().sum()) > 0
+
+
+def test_what_moves_in_the_dream_alone_stays_and_leaves_no_error() -> None:
+    """Of three cells that hold a mover one went, one stayed, of one nothing is known; the second left in the dream."""
+    none = torch.zeros(1, 1, 3, dtype=torch.bool)
+    first, second = none.clone(), none.clone()
+    first[0, 0, 0] = second[0, 0, 1] = True
+    way = torch.tensor([[[3, STAY, STAY]]])
+    found = Motion(first, way, first, second, none, second, none, torch.zeros(1, dtype=torch.int64), none[0, 0, :1])
+    ways = torch.randn(1, 9, 1, 3, generator=seeded()).log_softmax(1)
+    moving = Moving(torch.zeros(1, 9), torch.tensor([[[9.0, 9.0, 9.0]]]), torch.tensor([[[1.0, 1.0, 0.0]]]), ways, ways)
+    rollout = Rollout(ways, torch.zeros(1, 1), ways, [], [], [moving])
+    held = torch.nn.functional.softplus(torch.tensor(-9.0))
+    expected = held - ways[0, 3, 0, 0] - ways[0, STAY, 0, 1]
+    torch.testing.assert_close(module._told(found, rollout, torch.ones(1, 1)), expected)
+    assert module._counts(found, rollout, 1, 2.0).tolist() == [[[1, 0, 1]]]
+    assert module._counts(found._replace(left=second), rollout, 1, 2.0).tolist() == [[[0, 2, 1]]]
 
 
 def test_the_kernel_is_told_how_the_view_moved_while_choices_are_still_mute(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from worldsim.data.windows import Batch
 from worldsim.gamegan.adversary import Losses, Play, critic_losses, generator_losses
 from worldsim.gamegan.flat import FlatSimulator
-from worldsim.gamegan.grid.kinds import kind_of
+from worldsim.gamegan.grid.kinds import NOTHING, kind_of
 from worldsim.gamegan.grid.motion import Motion, find_motion
 from worldsim.gamegan.grid.movers import price
 from worldsim.gamegan.judges.judges import Judges
@@ -135,8 +135,8 @@ class GameGANObjective(nn.Module):
         if self.colours is not None:
             error = error * self._weights(batch.frames[:paired, 1:])
         found = self._found(batch, play, paired) if self._matches and rollout.moving else None
-        if found is not None and weights.changed != 1:
-            more = 1 + (weights.changed - 1) * found.changed.float()
+        if found is not None:
+            more = _counts(found, rollout, paired, weights.changed)
             more = more.repeat_interleave(self.settings.grid.cell, 1).repeat_interleave(self.settings.grid.cell, 2)
             error = error * more.unflatten(0, kept.shape)[:, :, None]
         losses = {"reconstruction": weights.reconstruction * (error.sum((2, 3, 4)) * kept).sum() / count}
@@ -204,11 +204,13 @@ class GameGANObjective(nn.Module):
         )
 
     def _named(self, kinds: Tensor, found: Motion, play: Play, rollout: Rollout, kept: Tensor) -> Tensor:
-        """Nats of the kinds that came into view in the real pictures, summed over the steps kept."""
+        """Nats of what came into view in the real pictures, or that nothing did, summed over the steps kept."""
         rows = len(kept)
         kind = kind_of(play.real[:rows, 1:].flatten(0, 1), kinds, self.settings.grid.cell)
-        choices = torch.stack([moving.choices[:rows] for moving in rollout.moving], 1).flatten(0, 1)
-        nats = F.nll_loss(choices, kind, reduction="none") * found.entered
+        choices, presence = _together(rollout, rows, "choices", "presence")
+        nothing = (self.simulator.edge > 0) & (presence <= 0) & ~found.moved & ~found.entered
+        named = torch.where(found.entered, 1 + kind, NOTHING)
+        nats = F.nll_loss(choices, named, reduction="none") * (found.entered | nothing)
         return (nats.sum((1, 2)).view(kept.shape) * kept).sum()
 
     def _rarity(self, frames: Tensor, real: Tensor) -> Tensor:
@@ -258,17 +260,33 @@ class GameGANObjective(nn.Module):
         return out
 
 
+def _together(rollout: Rollout, rows: int, *names: str) -> list[Tensor]:
+    """What the simulator said in the steps of the first rows: (rows * T, ...) each."""
+    return [torch.stack([getattr(step, name)[:rows] for step in rollout.moving], 1).flatten(0, 1) for name in names]
+
+
+def _counts(found: Motion, rollout: Rollout, rows: int, changed: float) -> Tensor:
+    """How often the error of each cell counts: (rows * T, R, C).
+
+    Where a mover has left in the dream alone it counts nothing: there only what the mover stood on can be drawn, and
+    would learn to look a little like what is really there.
+    """
+    (left,) = _together(rollout, rows, "left")
+    return (1 + (changed - 1) * found.changed.float()) * (1 - left * ~found.left)
+
+
 def _told(found: Motion, rollout: Rollout, kept: Tensor) -> Tensor:
-    """Nats of what moved in the real pictures and where to, summed over the steps kept."""
-    view, presence, ways = (
-        torch.stack([getattr(moving, name)[: len(kept)] for moving in rollout.moving], 1).flatten(0, 1)
-        for name in ("view", "presence", "ways")
-    )
+    """Nats of what moved in the real pictures and where to, summed over the steps kept.
+
+    What moves in the dream, and in the real picture stayed, is told to stay.
+    """
+    view, presence = _together(rollout, len(kept), "view", "presence")
     nats = F.nll_loss(view, found.view, reduction="none") * found.alone
     if rollout.nats.numel():
+        (ways,) = _together(rollout, len(kept), "ways")
         told = found.moved | found.covered
         held = F.binary_cross_entropy_with_logits(presence, found.moved.float(), told.float(), reduction="none")
-        gone = F.nll_loss(ways, found.way, reduction="none") * found.moved
+        gone = F.nll_loss(ways, found.way, reduction="none") * (found.moved | (found.stayed & (presence > 0)))
         nats = nats + (held + gone).sum((1, 2))
     return (nats.view(kept.shape) * kept).sum()
 

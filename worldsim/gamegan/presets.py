@@ -33,7 +33,7 @@ class Settings:
             reconstruction=0.2,
             feature=0.0,
             mask=0.002,
-            movers=2.0,
+            movers=0.5,
             motion=3.0,
             kinds=1.0,
             changed=2.0,

@@ -117,7 +117,7 @@ class TrainGameGAN(TrainCommand):
                 colours = colour_weights(frames)
             if settings.simulator == "grid" and settings.weights.kinds:
                 grid, size = settings.grid, model.simulator.image_shape[1:]
-                kinds = find_kinds(to_signal(frames, *size, "unit"), grid.cell, grid.options, self.seed)
+                kinds = find_kinds(to_signal(frames, *size, "unit"), grid.cell, grid.options - 1, self.seed)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed + 1)
             objective = GameGANObjective(model, settings, colours, kinds)

@@ -49,8 +49,8 @@ class LossWeights:
     """What the simulator says of the view and of things that move, against what block matching finds in the real
     pictures (ours, see `worldsim.gamegan.grid.motion`)."""
     kinds: float = 0.0
-    """What the choices say of cells that come into view, against the kinds of patches that do (ours, see
-    `worldsim.gamegan.grid.kinds`)."""
+    """What the choices of the outermost cells say, against the kinds of patches that come into view there, or that
+    nothing does (ours, see `worldsim.gamegan.grid.kinds`)."""
     changed: float = 1.0
     """How often a pixel's squared error counts in a cell that changed otherwise than by the view's move (ours): what
     moves is a hundredth of a picture, and was drawn faintly, and where it had been as well, for long."""

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from worldsim.noise import uniforms
 
 _PASSES = 4
-_FLOOR = 0.002  # share of the uniform distribution in each posterior, so that no alternative is ever lost
+_FLOOR = 0.0005  # share of the uniform distribution in each posterior, so that no alternative is ever lost
 
 
 class Chosen(NamedTuple):

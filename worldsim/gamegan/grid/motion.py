@@ -21,6 +21,8 @@ class Motion(NamedTuple):
 
     moved: Tensor  # (n, R, C) bool: what was in the cell went to a neighbour
     way: Tensor  # (n, R, C) int64, index of WAYS; STAY where nothing moved
+    left: Tensor  # (n, R, C) bool: it moved, and nothing came to where it was
+    stayed: Tensor  # (n, R, C) bool: what was in the cell is there still, though it may look different
     covered: Tensor  # (n, R, C) bool: something rarer came to the cell; what was there did not move
     changed: Tensor  # (n, R, C) bool: the cell was in view and looks different now
     entered: Tensor  # (n, R, C) bool: what is in the cell now came from outside the view
@@ -36,7 +38,8 @@ def find_motion(before: Tensor, after: Tensor, rarity_before: Tensor, rarity_aft
     i itself does, and j changed too or has just come into view. Where a ghost steps onto food two things trade places,
     and each might be the one that moved: it is the rarer one, so i must now hold something commoner than before. Last,
     what vanished: if just one of the four cells beside i changed without anything having moved there, it went there and
-    made what is seen there (a ghost that catches the player: both are gone, and there is a star).
+    made what is seen there (a ghost that catches the player: both are gone, and there is a star). What did not change
+    stayed, and what did though nothing moved, and is about as rare as before, has turned.
 
     Source: ours; block matching as in video coding (Jain & Jain 1981). Meant for games that move by whole cells;
     elsewhere it finds little, and then supervises little. On WorldSim/PacManFlag-v0 it finds most moves of
@@ -80,10 +83,13 @@ def find_motion(before: Tensor, after: Tensor, rarity_before: Tensor, rarity_aft
     sure = vanished & (beside.sum(1) == 1)
     way = torch.where(sure, torch.tensor(_SIDES, device=way.device)[beside.argmax(1)], way)
     covered = changed & ~left
+    moved, came = way != STAY, _arrivals(way)
+    alike = (rarity <= 2 * rarity_after) & (rarity_after <= 2 * rarity)  # the player turns
+    stayed = seen & ~moved & (~changed | (alike & ~came))
     edge = torch.ones_like(seen)
     edge[:, 1:-1, 1:-1] = False
-    entered = ~seen | (edge & covered & ~_arrivals(way))
-    return Motion(way != STAY, way, covered, changed, entered, best, alone)
+    entered = ~seen | (edge & covered & ~came)
+    return Motion(moved, way, moved & ~came, stayed, covered, changed, entered, best, alone)
 
 
 def _arrivals(way: Tensor) -> Tensor:

@@ -187,7 +187,8 @@ class GridSimulator(nn.Module):
         still = F.relu(self.still(torch.cat([static, z * new, z * under], 1)))
         image, layers = self.renderer(still, torch.cat([h, F.relu(d)], 1), torch.maximum(back, left))
         none = presence.new_zeros(0)
-        moving = Moving(moves, presence, *((none, none) if log_q is None else (self.movers.log_ways(log_q), log_q)))
+        told = (none, none) if log_q is None else (self.movers.log_ways(log_q), log_q)
+        moving = Moving(moves, presence, left[:, 0], *told)
         return Step({"h": h, "c": c, **following}, image, nats, layers, moving)
 
     def _choose(
