@@ -15,7 +15,7 @@ def find_kinds(pictures: Tensor, cell: int, count: int, seed: int = 0) -> Tensor
     """k-means of the outermost cells' pixels, begun far apart: (n, C, H, W) within [0, 1] -> (count, C * cell ** 2).
 
     Choices that begin alike fall together: without being shown kinds, few alternatives draw all that comes into view,
-    one of them every wall and another all floor, with food or not. And without being shown where nothing comes, they say
+    one of them every wall and another all floor, with food or not. Without being shown where nothing comes, they say
     "a ghost" too of a ghost that walks there from inside the view; the prior then draws it where it did not walk.
 
     Source: k-means++ (Arthur & Vassilvitskii 2007) and Lloyd's algorithm. Where there are fewer different patches than
