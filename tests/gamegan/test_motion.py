@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 import worldsim  # noqa: F401 (registers)
-from worldsim.gamegan.grid.motion import STAY, WAYS, Motion, find_motion
+from worldsim.gamegan.grid.motion import STAY, WAYS, Motion, find_motion, unlike
 from worldsim.vae.colour import colour_weights, pixel_weights
 
 CELL = 3
@@ -54,10 +54,20 @@ def test_one_behind_the_other_and_one_that_turns() -> None:
     before[0, 1], after[0, 1] = 0.9, 0.7
     motion = found(before, after)
     assert motion.moved[0].nonzero().tolist() == [[2, 2], [2, 3]]
+    assert motion.came[0].nonzero().tolist() == [[2, 3], [2, 4]]
     assert motion.left[0].nonzero().tolist() == [[2, 2]]  # into where the first was, the second came
     assert motion.changed[0, 0, 1]
     assert motion.stayed[0, 0, 1]
     assert not motion.stayed[0, 2, 2:5].any()
+
+
+def test_cells_that_differ_before_the_view_moves() -> None:
+    one, other = ground(), ground()
+    other[2, 3] += 0.5
+    other[0, 0] += 0.001
+    view = torch.tensor([WAYS.index((1, 0)), WAYS.index((0, -1)), STAY])  # what lay below, or to the left, is here now
+    pictures = (boards(*[picture] * 3) for picture in (one, other))
+    assert unlike(*pictures, view, CELL).nonzero().tolist() == [[0, 1, 3], [1, 2, 4], [2, 2, 3]]
 
 
 def test_the_view_may_move_under_it() -> None:

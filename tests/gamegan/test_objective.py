@@ -70,7 +70,7 @@ def test_turns_hold_every_parameter_once() -> None:
 
 
 def test_a_perfect_picture_costs_nothing_and_a_wrong_one_its_squared_error() -> None:
-    weights = replace(PRESETS["small"].weights, changed=1.0)
+    weights = replace(PRESETS["small"].weights, changed=1.0, motion=0.0)
     made, batch = objective(colours=False, weights=weights), a_batch()
     real = batch.frames[:, 1:].permute(0, 1, 4, 2, 3) / 255
 
@@ -348,21 +348,25 @@ def test_choices_are_told_the_kind_of_what_comes_into_view(monkeypatch: pytest.M
     assert float(made.simulator.choices.posterior_next.weight.grad.abs().sum()) > 0
 
 
-def test_what_moves_in_the_dream_alone_stays_and_leaves_no_error() -> None:
-    """Of three cells that hold a mover one went, one stayed, of one nothing is known; the second left in the dream."""
-    none = torch.zeros(1, 1, 3, dtype=torch.bool)
-    first, second = none.clone(), none.clone()
-    first[0, 0, 0] = second[0, 0, 1] = True
-    way = torch.tensor([[[3, STAY, STAY]]])
-    found = Motion(first, way, first, second, none, second, none, torch.zeros(1, dtype=torch.int64), none[0, 0, :1])
-    ways = torch.randn(1, 9, 1, 3, generator=seeded()).log_softmax(1)
-    moving = Moving(torch.zeros(1, 9), torch.tensor([[[9.0, 9.0, 9.0]]]), torch.tensor([[[1.0, 1.0, 0.0]]]), ways, ways)
+def test_movers_are_told_where_dream_and_reality_agree() -> None:
+    """Four cells that hold a mover: one went, two stayed, one of them not there in reality, of one nothing is known."""
+    none = torch.zeros(1, 1, 4, dtype=torch.bool)
+    went, stayed, apart = none.clone(), none.clone(), none.clone()
+    went[..., 0] = stayed[..., 1:3] = apart[..., 2] = True
+    way = torch.tensor([[[3, STAY, STAY, STAY]]])
+    found = Motion(went, way, none, went, stayed, none, none, none, torch.zeros(1, dtype=torch.int64), none[0, 0, :1])
+    ways = torch.randn(1, 9, 1, 4, generator=seeded()).log_softmax(1)
+    moving = Moving(torch.zeros(1, 9), torch.full((1, 1, 4), 9.0), torch.tensor([[[0.0, 1.0, 1.0, 0.0]]]), ways, ways)
     rollout = Rollout(ways, torch.zeros(1, 1), ways, [], [], [moving])
     held = torch.nn.functional.softplus(torch.tensor(-9.0))
     expected = held - ways[0, 3, 0, 0] - ways[0, STAY, 0, 1]
-    torch.testing.assert_close(module._told(found, rollout, torch.ones(1, 1)), expected)
-    assert module._counts(found, rollout, 1, 2.0).tolist() == [[[1, 0, 1]]]
-    assert module._counts(found._replace(left=second), rollout, 1, 2.0).tolist() == [[[0, 2, 1]]]
+    torch.testing.assert_close(module._told(found, apart, rollout, torch.ones(1, 1)), expected)
+    assert not module._told(found, ~none, rollout, torch.ones(1, 1)).any()
+    # The error counts where one left in both, and where one is in both: not of the third, who is there in the dream
+    # alone, nor of the fourth, who left in the dream alone.
+    assert module._agree(found, apart, rollout, 1).tolist() == [[[True, True, False, False]]]
+    arrived = found._replace(came=apart)
+    assert module._agree(arrived, apart, rollout, 1).tolist() == [[[True, True, True, False]]]
 
 
 def test_the_kernel_is_told_how_the_view_moved_while_choices_are_still_mute(monkeypatch: pytest.MonkeyPatch) -> None:

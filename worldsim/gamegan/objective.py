@@ -13,7 +13,7 @@ from worldsim.data.windows import Batch
 from worldsim.gamegan.adversary import Losses, Play, critic_losses, generator_losses
 from worldsim.gamegan.flat import FlatSimulator
 from worldsim.gamegan.grid.kinds import NOTHING, kind_of
-from worldsim.gamegan.grid.motion import Motion, find_motion
+from worldsim.gamegan.grid.motion import Motion, find_motion, unlike
 from worldsim.gamegan.grid.movers import price
 from worldsim.gamegan.judges.judges import Judges
 from worldsim.gamegan.presets import Settings
@@ -136,7 +136,10 @@ class GameGANObjective(nn.Module):
             error = error * self._weights(batch.frames[:paired, 1:])
         found = self._found(batch, play, paired) if self._matches and rollout.moving else None
         if found is not None:
-            more = _counts(found, rollout, paired, weights.changed)
+            apart = self._apart(found, play, rollout, paired)
+            more = 1 + (weights.changed - 1) * found.changed.float()
+            if weights.motion:
+                more = more * _agree(found, apart, rollout, paired)
             more = more.repeat_interleave(self.settings.grid.cell, 1).repeat_interleave(self.settings.grid.cell, 2)
             error = error * more.unflatten(0, kept.shape)[:, :, None]
         losses = {"reconstruction": weights.reconstruction * (error.sum((2, 3, 4)) * kept).sum() / count}
@@ -149,7 +152,7 @@ class GameGANObjective(nn.Module):
             held = torch.stack([price(moving.presence[:paired]) for moving in rollout.moving], 1)
             losses["movers"] = weights.movers * (held * kept).sum() / count
         if weights.motion and found is not None:
-            losses["motion"] = weights.motion * _told(found, rollout, kept) / count
+            losses["motion"] = weights.motion * _told(found, apart, rollout, kept) / count
         if self.kinds is not None and found is not None and rollout.nats.numel():
             losses["kinds"] = weights.kinds * self._named(self.kinds, found, play, rollout, kept) / count
         features = torch.cat([rollout.features[:, :-1], play.actions, rollout.features[:, 1:]], 2)[:paired]
@@ -202,6 +205,14 @@ class GameGANObjective(nn.Module):
             rarity[:, 1:].flatten(0, 1),
             self.settings.grid.cell,
         )
+
+    def _apart(self, found: Motion, play: Play, rollout: Rollout, rows: int) -> Tensor:
+        """Cells of the first rows that were others in the dream and in reality before each step: (rows * T, R, C)."""
+        real = play.real[:rows, :-1].float()
+        seen = torch.cat(
+            [real[:, : play.warm], rollout.images[:rows, play.warm - 1 : -1].detach().float().clamp(0, 1)], 1
+        )
+        return unlike(seen.flatten(0, 1), real.flatten(0, 1), found.view, self.settings.grid.cell)
 
     def _named(self, kinds: Tensor, found: Motion, play: Play, rollout: Rollout, kept: Tensor) -> Tensor:
         """Nats of what came into view in the real pictures, or that nothing did, summed over the steps kept."""
@@ -265,28 +276,32 @@ def _together(rollout: Rollout, rows: int, *names: str) -> list[Tensor]:
     return [torch.stack([getattr(step, name)[:rows] for step in rollout.moving], 1).flatten(0, 1) for name in names]
 
 
-def _counts(found: Motion, rollout: Rollout, rows: int, changed: float) -> Tensor:
-    """How often the error of each cell counts: (rows * T, R, C).
+def _agree(found: Motion, apart: Tensor, rollout: Rollout, rows: int) -> Tensor:
+    """Cells whose error counts, (rows * T, R, C): those in which both the dream and reality have movers, or neither.
 
-    Where a mover has left in the dream alone it counts nothing: there only what the mover stood on can be drawn, and
-    would learn to look a little like what is really there.
+    Elsewhere no picture is right. Where the error counted, movers learned to fade, as they might be elsewhere, and
+    ground to look a little like what might stand there.
     """
-    (left,) = _together(rollout, rows, "left")
-    return (1 + (changed - 1) * found.changed.float()) * (1 - left * ~found.left)
+    presence, count = _together(rollout, rows, "presence", "count")
+    both = found.came | (found.stayed & ~apart)
+    gone = (presence > 0) & (count == 0)
+    return torch.where(count > 0, both, ~found.came) & (~gone | found.left)
 
 
-def _told(found: Motion, rollout: Rollout, kept: Tensor) -> Tensor:
+def _told(found: Motion, apart: Tensor, rollout: Rollout, kept: Tensor) -> Tensor:
     """Nats of what moved in the real pictures and where to, summed over the steps kept.
 
-    What moves in the dream, and in the real picture stayed, is told to stay.
+    What moves in the dream, and in the real picture stayed, is told to stay. Cells that were others in the dream and in
+    reality before the step are told nothing.
     """
     view, presence = _together(rollout, len(kept), "view", "presence")
     nats = F.nll_loss(view, found.view, reduction="none") * found.alone
     if rollout.nats.numel():
         (ways,) = _together(rollout, len(kept), "ways")
-        told = found.moved | found.covered
+        told = (found.moved | found.covered) & ~apart
         held = F.binary_cross_entropy_with_logits(presence, found.moved.float(), told.float(), reduction="none")
-        gone = F.nll_loss(ways, found.way, reduction="none") * (found.moved | (found.stayed & (presence > 0)))
+        sure = (found.moved | (found.stayed & (presence > 0))) & ~apart
+        gone = F.nll_loss(ways, found.way, reduction="none") * sure
         nats = nats + (held + gone).sum((1, 2))
     return (nats.view(kept.shape) * kept).sum()
 

@@ -21,7 +21,7 @@ class Moving(NamedTuple):
 
     view: Tensor  # (B, 9) log-probabilities of where the view goes
     presence: Tensor  # (B, R, C) logits that a cell holds something that moves
-    left: Tensor  # (B, R, C) 1 where it went away and nothing came
+    count: Tensor  # (B, R, C) how many such things come to it
     ways: Tensor  # (P, 9, R, C) log-probabilities of where it goes, of rows that know the next picture
     choices: Tensor  # (P, K, R, C) log-probabilities of the alternatives, of the same rows
 

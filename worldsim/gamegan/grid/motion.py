@@ -21,7 +21,8 @@ class Motion(NamedTuple):
 
     moved: Tensor  # (n, R, C) bool: what was in the cell went to a neighbour
     way: Tensor  # (n, R, C) int64, index of WAYS; STAY where nothing moved
-    left: Tensor  # (n, R, C) bool: it moved, and nothing came to where it was
+    came: Tensor  # (n, R, C) bool: something came to the cell from a neighbour, or came up from behind something else
+    left: Tensor  # (n, R, C) bool: what was in the cell moved, and nothing came
     stayed: Tensor  # (n, R, C) bool: what was in the cell is there still, though it may look different
     covered: Tensor  # (n, R, C) bool: something rarer came to the cell; what was there did not move
     changed: Tensor  # (n, R, C) bool: the cell was in view and looks different now
@@ -89,7 +90,23 @@ def find_motion(before: Tensor, after: Tensor, rarity_before: Tensor, rarity_aft
     edge = torch.ones_like(seen)
     edge[:, 1:-1, 1:-1] = False
     entered = ~seen | (edge & covered & ~came)
-    return Motion(moved, way, moved & ~came, stayed, covered, changed, entered, best, alone)
+    return Motion(
+        moved, way, came | (covered & ~entered), moved & ~came, stayed, covered, changed, entered, best, alone
+    )
+
+
+def unlike(one: Tensor, other: Tensor, view: Tensor, cell: int) -> Tensor:
+    """Cells in which two pictures differ, on the grid as it lies after the view has moved: (n, C, H, W) -> (n, R, C).
+
+    Args:
+        one: (n, C, H, W) within [0, 1].
+        other: the same.
+        view: (n,) of `Motion`.
+        cell: side of a cell in pixels.
+    """
+    differs = (F.avg_pool2d((one - other).abs().mean(1, keepdim=True), cell) >= _CHANGED).float()
+    shifts = torch.stack([_moved(differs, -r, -c)[:, 0] for r, c in WAYS], 1)
+    return shifts[torch.arange(len(view)), view] > 0
 
 
 def _arrivals(way: Tensor) -> Tensor:

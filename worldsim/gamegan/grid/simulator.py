@@ -188,7 +188,7 @@ class GridSimulator(nn.Module):
         image, layers = self.renderer(still, torch.cat([h, F.relu(d)], 1), torch.maximum(back, left))
         none = presence.new_zeros(0)
         told = (none, none) if log_q is None else (self.movers.log_ways(log_q), log_q)
-        moving = Moving(moves, presence, left[:, 0], *told)
+        moving = Moving(moves, presence, count[:, 0], *told)
         return Step({"h": h, "c": c, **following}, image, nats, layers, moving)
 
     def _choose(
