@@ -91,11 +91,12 @@ def test_of_a_picture_without_marks_no_move_of_the_view_is_told() -> None:
     assert WAYS[int(found(ground(), ground()).view)] == (0, 0)
 
 
-def test_nothing_is_said_of_what_vanishes_or_leaves() -> None:
+def test_of_what_vanishes_or_leaves_no_way_is_told() -> None:
     before, after = ground(), ground()
     before[2, 3] = before[0, 0] = 1.0
     motion = found(before, after)
     assert not motion.moved.any()
+    assert motion.vanished[0].nonzero().tolist() == motion.left[0].nonzero().tolist() == [[0, 0], [2, 3]]
     assert not motion.covered.any()
 
 

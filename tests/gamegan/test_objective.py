@@ -354,7 +354,9 @@ def test_movers_are_told_where_dream_and_reality_agree() -> None:
     went, stayed, apart = none.clone(), none.clone(), none.clone()
     went[..., 0] = stayed[..., 1:3] = apart[..., 2] = True
     way = torch.tensor([[[3, STAY, STAY, STAY]]])
-    found = Motion(went, way, none, went, stayed, none, none, none, torch.zeros(1, dtype=torch.int64), none[0, 0, :1])
+    found = Motion(
+        went, way, none, went, stayed, none, none, none, none, torch.zeros(1, dtype=torch.int64), none[0, 0, :1]
+    )
     ways = torch.randn(1, 9, 1, 4, generator=seeded()).log_softmax(1)
     moving = Moving(torch.zeros(1, 9), torch.full((1, 1, 4), 9.0), torch.tensor([[[0.0, 1.0, 1.0, 0.0]]]), ways, ways)
     rollout = Rollout(ways, torch.zeros(1, 1), ways, [], [], [moving])
@@ -367,6 +369,12 @@ def test_movers_are_told_where_dream_and_reality_agree() -> None:
     assert module._agree(found, apart, rollout, 1).tolist() == [[[True, True, False, False]]]
     arrived = found._replace(came=apart)
     assert module._agree(arrived, apart, rollout, 1).tolist() == [[[True, True, True, False]]]
+    # Who goes to one that stands there must come in reality too: both are drawn.
+    met = Rollout(*rollout[:-1], [moving._replace(count=2 * moving.count)])
+    assert module._agree(found, apart, met, 1).tolist() == [[[True, False, False, False]]]
+    # What vanished was a mover, and where it went is not told.
+    vanished = found._replace(moved=none, vanished=went)
+    torch.testing.assert_close(module._told(vanished, apart, rollout, torch.ones(1, 1)), held - ways[0, STAY, 0, 1])
 
 
 def test_the_kernel_is_told_how_the_view_moved_while_choices_are_still_mute(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -283,9 +283,9 @@ def _agree(found: Motion, apart: Tensor, rollout: Rollout, rows: int) -> Tensor:
     ground to look a little like what might stand there.
     """
     presence, count = _together(rollout, rows, "presence", "count")
-    both = found.came | (found.stayed & ~apart)
-    gone = (presence > 0) & (count == 0)
-    return torch.where(count > 0, both, ~found.came) & (~gone | found.left)
+    held = presence > 0
+    both = found.came | (found.stayed & ~apart & held & (count == 1))
+    return torch.where(count > 0, both, ~found.came) & (~held | (count > 0) | found.left)
 
 
 def _told(found: Motion, apart: Tensor, rollout: Rollout, kept: Tensor) -> Tensor:
@@ -298,11 +298,12 @@ def _told(found: Motion, apart: Tensor, rollout: Rollout, kept: Tensor) -> Tenso
     nats = F.nll_loss(view, found.view, reduction="none") * found.alone
     if rollout.nats.numel():
         (ways,) = _together(rollout, len(kept), "ways")
-        told = (found.moved | found.covered) & ~apart
-        held = F.binary_cross_entropy_with_logits(presence, found.moved.float(), told.float(), reduction="none")
+        gone = found.moved | found.vanished
+        told = (gone | found.covered) & ~apart
+        held = F.binary_cross_entropy_with_logits(presence, gone.float(), told.float(), reduction="none")
         sure = (found.moved | (found.stayed & (presence > 0))) & ~apart
-        gone = F.nll_loss(ways, found.way, reduction="none") * sure
-        nats = nats + (held + gone).sum((1, 2))
+        away = F.nll_loss(ways, found.way, reduction="none") * sure
+        nats = nats + (held + away).sum((1, 2))
     return (nats.view(kept.shape) * kept).sum()
 
 

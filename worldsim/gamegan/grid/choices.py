@@ -29,10 +29,10 @@ class Choices(nn.Module):
     that about. Here the choice is made once, in the old cell, and `Movers` carry its content to the new one. What
     comes into view at the edge is chosen in the same way.
 
-    Prior ``p(z_i | v, l, z_j drawn before i)``, from v_i, the largest v of the picture and the largest and smallest of
-    what movers hold anywhere (is that ghost here already?), the choices of the neighbours, and which alternatives were
-    drawn anywhere: cells are drawn in four passes by the parity of row and column, so that all eight neighbours of a
-    cell fall into other passes. Posterior ``q(z_i | v_i, s')``,
+    Prior ``p(z_i | v, l, z_j drawn before i)``, from v_i, the largest v of the picture, the choices of the neighbours,
+    and which alternatives were drawn anywhere: cells are drawn in four passes by the parity of row and column, so that
+    all eight neighbours of a cell fall into other passes. In the outermost cells, where things come into view, what
+    movers are anywhere weighs on the logits themselves: is that ghost here already? Posterior ``q(z_i | v_i, s')``,
     s' the encoded real next picture around i. Samples are one-hot with the gradient of their probabilities.
 
     Training pays ``balance * KL(sg q | p) + (1 - balance) * KL(q | sg p)``.
@@ -52,6 +52,7 @@ class Choices(nn.Module):
     """
 
     turn: Tensor
+    edge: Tensor
 
     def __init__(
         self,
@@ -67,9 +68,11 @@ class Choices(nn.Module):
         super().__init__()
         self.options, self.balance = options, balance
         self.prior_local = nn.Conv2d(inputs, hidden, 1)
-        self.prior_whole = nn.Linear(inputs + 2 * lifted, hidden)
+        self.prior_whole = nn.Linear(inputs, hidden)
         self.prior_near = nn.Conv2d(options, hidden, 3, padding=1, bias=False)
         self.prior_drawn = nn.Linear(options, hidden, bias=False)
+        self.prior_mover = nn.Conv2d(lifted, hidden, 1)
+        self.prior_known = nn.Linear(hidden, options, bias=False)
         self.prior_out = nn.Conv2d(hidden, options, 1)
         self.posterior_own = nn.Conv2d(inputs, hidden, 1)
         self.posterior_next = nn.Conv2d(seen, hidden, 3, padding=1, bias=False)
@@ -77,32 +80,41 @@ class Choices(nn.Module):
         row, col = torch.meshgrid(torch.arange(rows), torch.arange(cols), indexing="ij")
         order = torch.tensor([[0, 2], [3, 1]])  # diagonal neighbours first: they share no edge
         self.register_buffer("turn", order[row % 2, col % 2], persistent=False)  # (R, C)
+        edge = torch.ones(rows, cols)
+        edge[1:-1, 1:-1] = 0
+        self.register_buffer("edge", edge, persistent=False)
 
-    def local(self, v: Tensor, lifted: Tensor) -> Tensor:
-        """What the prior reads of v (B, inputs, R, C) and of movers (B, lifted, R, C): (B, hidden, R, C)."""
-        whole = torch.cat([v.amax((2, 3)), lifted.amax((2, 3)), lifted.amin((2, 3))], 1)
-        out: Tensor = self.prior_local(v) + self.prior_whole(whole)[:, :, None, None]
+    def local(self, v: Tensor) -> Tensor:
+        """What the prior reads of v: (B, inputs, R, C) -> (B, hidden, R, C)."""
+        out: Tensor = self.prior_local(v) + self.prior_whole(v.amax((2, 3)))[:, :, None, None]
         return out
 
-    def prior(self, local: Tensor, weights: Tensor) -> Tensor:
+    def known(self, lifted: Tensor) -> Tensor:
+        """What movers in view add to the logits: (B, lifted, R, C) -> (B, K, R, C), 0 but in the outermost cells."""
+        there = F.relu(self.prior_mover(lifted)).amax((2, 3))
+        out: Tensor = self.prior_known(there)[:, :, None, None] * self.edge
+        return out
+
+    def prior(self, local: Tensor, known: Tensor, weights: Tensor) -> Tensor:
         """Logits of every cell given all its neighbours' choices that were drawn in an earlier pass.
 
         Args:
             local: (B, hidden, R, C), from `local`.
+            known: (B, K, R, C), from `known`.
             weights: (B, K, R, C), the choices.
         """
         out = torch.zeros_like(weights)
         for turn in range(_PASSES):
             mine = self.turn == turn
-            logits = self._logits(local, weights * (self.turn < turn)) if turn else self._logits(local, None)
+            logits = self._logits(local, known, weights * (self.turn < turn) if turn else None)
             out = torch.where(mine, logits, out)
         return out
 
-    def _logits(self, local: Tensor, earlier: Tensor | None) -> Tensor:
+    def _logits(self, local: Tensor, known: Tensor, earlier: Tensor | None) -> Tensor:
         x = local
         if earlier is not None:
             x = x + self.prior_near(earlier) + self.prior_drawn(earlier.amax((2, 3)))[:, :, None, None]
-        out: Tensor = self.prior_out(F.relu(x))
+        out: Tensor = self.prior_out(F.relu(x)) + known
         return out
 
     def from_frame(self, v: Tensor, lifted: Tensor, after: Tensor, noise: Tensor) -> Chosen:
@@ -111,17 +123,17 @@ class Choices(nn.Module):
         q = self.posterior_out(both).float().softmax(1)
         q = (1 - _FLOOR) * q + _FLOOR / self.options
         weights = self._draw(q, noise)
-        p = self.prior(self.local(v, lifted), weights.detach()).float().log_softmax(1)
+        p = self.prior(self.local(v), self.known(lifted), weights.detach()).float().log_softmax(1)
         moves_prior = (q.detach() * (q.detach().log() - p)).sum((1, 2, 3))
         moves_posterior = (q * (q.log() - p.detach())).sum((1, 2, 3))
         return Chosen(weights, self.balance * moves_prior + (1 - self.balance) * moves_posterior, q.log())
 
     def from_prior(self, v: Tensor, lifted: Tensor, noise: Tensor, temperature: Tensor | None) -> Chosen:
         """Draw from the prior, pass by pass."""
-        local = self.local(v, lifted)
+        local, known = self.local(v), self.known(lifted)
         weights: Tensor | None = None
         for turn in range(_PASSES):
-            logits = self._logits(local, weights).float()
+            logits = self._logits(local, known, weights).float()
             if temperature is not None:
                 logits = logits / temperature[:, None, None, None]
             drawn = self._draw(logits.softmax(1), noise) * (self.turn == turn)

@@ -22,8 +22,9 @@ class Motion(NamedTuple):
     moved: Tensor  # (n, R, C) bool: what was in the cell went to a neighbour
     way: Tensor  # (n, R, C) int64, index of WAYS; STAY where nothing moved
     came: Tensor  # (n, R, C) bool: something came to the cell from a neighbour, or came up from behind something else
-    left: Tensor  # (n, R, C) bool: what was in the cell moved, and nothing came
+    left: Tensor  # (n, R, C) bool: what was in the cell moved or vanished, and nothing came
     stayed: Tensor  # (n, R, C) bool: what was in the cell is there still, though it may look different
+    vanished: Tensor  # (n, R, C) bool: what was in the cell is in none: it left the view, or is behind something else
     covered: Tensor  # (n, R, C) bool: something rarer came to the cell; what was there did not move
     changed: Tensor  # (n, R, C) bool: the cell was in view and looks different now
     entered: Tensor  # (n, R, C) bool: what is in the cell now came from outside the view
@@ -85,14 +86,15 @@ def find_motion(before: Tensor, after: Tensor, rarity_before: Tensor, rarity_aft
     way = torch.where(sure, torch.tensor(_SIDES, device=way.device)[beside.argmax(1)], way)
     covered = changed & ~left
     moved, came = way != STAY, _arrivals(way)
+    vanished = vanished & ~moved
     alike = (rarity <= 2 * rarity_after) & (rarity_after <= 2 * rarity)  # the player turns
-    stayed = seen & ~moved & (~changed | (alike & ~came))
+    stayed = seen & ~moved & ~vanished & (~changed | (alike & ~came))
     edge = torch.ones_like(seen)
     edge[:, 1:-1, 1:-1] = False
     entered = ~seen | (edge & covered & ~came)
-    return Motion(
-        moved, way, came | (covered & ~entered), moved & ~came, stayed, covered, changed, entered, best, alone
-    )
+    came_up = covered & ~entered
+    left_it = (moved | vanished) & ~came
+    return Motion(moved, way, came | came_up, left_it, stayed, vanished, covered, changed, entered, best, alone)
 
 
 def unlike(one: Tensor, other: Tensor, view: Tensor, cell: int) -> Tensor:
