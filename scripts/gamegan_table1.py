@@ -17,7 +17,7 @@ from pathlib import Path
 import tyro
 
 from worldsim.agents.hyperparameters import parse
-from worldsim.agents.transfer import RANDOM, REFERENCE, Condition, Line, conditions, run_missing, summary
+from worldsim.agents.transfer import RANDOM, REFERENCE, Condition, Line, conditions, read, run_missing, summary
 from worldsim.errors import BadInput, Stopped
 
 PAPER = {
@@ -80,6 +80,11 @@ def table(lines: list[Line]) -> str:
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 
+def table_of(path: Path) -> str:
+    """The table of a rows.jsonl: random first, reality last."""
+    return table(sorted(summary(read(path)), key=lambda line: (line.condition != RANDOM, line.condition == REFERENCE)))
+
+
 def chosen(args: Args, steps: int) -> list[Condition]:
     """Random, every simulator, reality."""
     simulators = dict(word.split("=", 1) for word in args.simulators if "=" in word)
@@ -97,9 +102,8 @@ def main(args: Args) -> None:
     rows = chosen(args, steps)
     home = next(row.seat for row in rows if row.name == REFERENCE and row.seat is not None)
     pairs = [(row, seed) for seed in seeds for row in rows if args.only in row.name]
-    done = run_missing(pairs, home, args.out, episodes, parse(args.hyperparameters))
-    lines = sorted(summary(done), key=lambda line: (line.condition != RANDOM, line.condition == REFERENCE))
-    text = table(lines)
+    run_missing(pairs, home, args.out, episodes, parse(args.hyperparameters))
+    text = table_of(args.out / "rows.jsonl")
     (args.out / "table.md").write_text(text + "\n", encoding="utf-8")
     print(text)
     print(f"wrote {args.out / 'rows.jsonl'} and {args.out / 'table.md'}")

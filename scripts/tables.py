@@ -6,7 +6,9 @@
 A table stands between the comments ``<!-- table:NAME -->`` and ``<!-- end:NAME -->``; what is written around it stays.
 ``transfer`` is of rows.jsonl (scripts/pacman_transfer.py), ``screen-GAME`` and, with intervals, ``closely-GAME`` of
 GAME.json (worldsim evaluate-world), ``bench`` of bench.json (worldsim bench) and ``aims`` of its rows that have an
-aim, ``worlds`` of the bundled worlds' own config.json. The scores on the cards of the bundled worlds are written too.
+aim, ``worlds`` of the bundled worlds' own config.json, ``table1`` of gamegan_rows.jsonl (scripts/gamegan_table1.py)
+and ``parts`` of gamegan_parts.jsonl (scripts/gamegan_parts.py). The scores on the cards of the bundled worlds are
+written too.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import runpy
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -141,6 +144,13 @@ def closely(game: str) -> str:
     return f"{table(['', 'real', *names, 'n'], lines)}\n\n`{about['command']}`, {about['date']}."
 
 
+def of_script(script: str, rows: str) -> str:
+    """The table that another script makes of its rows."""
+    made = runpy.run_path(str(ROOT / "scripts" / f"{script}.py"))
+    text: str = made["table_of"](MEASURED / rows)
+    return text
+
+
 def _value(found: dict[str, Any] | None) -> str:
     return "" if found is None or found["value"] is None or not found["n"] else number(found["value"])
 
@@ -214,6 +224,8 @@ def filled(page: str) -> str:
                 "worlds": worlds,
                 "bench": bench,
                 "aims": partial(bench, aims=True),
+                "table1": partial(of_script, "gamegan_table1", "gamegan_rows.jsonl"),
+                "parts": partial(of_script, "gamegan_parts", "gamegan_parts.jsonl"),
             }
             if name not in tables:
                 raise BadInput(
