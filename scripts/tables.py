@@ -65,17 +65,24 @@ SCREEN = (  # part, measure of worldsim evaluate-world
     ("calibration", "Brier score of endings, one step"),
 )
 CLOSELY = (  # with intervals
-    *(("open-loop", f"walls wrong where it has looked, step {step}") for step in (1, 5, 15)),
-    ("open-loop", "food lost, step 5"),
-    ("open-loop", "food that returns, step 5"),
-    *(("open-loop", f"ghosts lost, step {step}") for step in (1, 5)),
-    ("open-loop", "pixel error where it moved, step 5"),
-    ("open-loop", "score off by, step 5"),
+    *(
+        ("open-loop", f"{what}, step {step}")
+        for what in (
+            "pixel error where it moved",
+            "walls wrong where it has looked",
+            "food lost",
+            "food that returns",
+            "ghosts lost",
+            "score off by",
+        )
+        for step in (1, 5, 15, 30)
+    ),
     *(
         ("obedience", f"{what} moves obeyed, steps {steps}")
         for what in ("free", "blocked")
         for steps in ("1-15", "16-50", "51-200")
     ),
+    *(("obedience", f"inverse model agrees, steps {steps}") for steps in ("1-15", "16-50")),
     ("obedience", "another action, same noise: cells that should differ and do"),
     ("obedience", "another action, same noise: cells that should not and do"),
     *(("census", f"walls kept, steps {steps}") for steps in ("1-15", "16-50", "51-200")),
@@ -88,6 +95,13 @@ CLOSELY = (  # with intervals
     ("census", "ghosts on walls, steps 1-15"),
     *(("home", f"walls not as they were, {moves} moves and back") for moves in (2, 4, 8, 16)),
     ("home", "walls of two random frames of one episode"),
+    *(("distance", f"{what} distance of {of}") for what in ("Frechet", "kernel") for of in ("pictures", "transitions")),
+    ("distance", "real local configurations that occur"),
+    ("distance", "local configurations that reality did not show"),
+    *(("calibration", f"reward up to step {step}") for step in (1, 5, 15, 30)),
+    *(("calibration", f"still running after step {step}") for step in (1, 5, 15, 30)),
+    ("calibration", "Brier score of endings, one step"),
+    ("calibration", "calibration error of endings (ECE), one step"),
 )
 
 
@@ -128,7 +142,7 @@ def screen(game: str) -> str:
 
 
 def closely(game: str) -> str:
-    """Worlds beside their game, with intervals; where it is measured, "real" is the game with other chance."""
+    """Worlds beside their game, with intervals; "real" is the game with other chance, or seeds, where that is known."""
     measured = json.loads((MEASURED / f"{game}.json").read_text(encoding="utf-8"))
     about, found = measured["about"], {}
     for f in measured["found"]:
@@ -136,9 +150,10 @@ def closely(game: str) -> str:
         found[f["part"], f["measure"], f["source"]] = Estimate(value, low, high, f["n"])
     lines = []
     for part, measure in CLOSELY:
-        real = found.get((part, measure, "real, other chance")) or found.get((part, measure, "real"))
+        same = (found.get((part, measure, source)) for source in ("real, other chance", "real", "real, other seeds"))
+        real = next((estimate for estimate in same if estimate is not None), None)
         row = [real, *(found.get((part, measure, world)) for world in about["worlds"])]
-        if any(estimate is not None and estimate.n and estimate.value > 0 for estimate in row):
+        if any(estimate is not None and estimate.n and estimate.value != 0 for estimate in row):
             lines.append([measure, *map(cell, row), counts(row)])
     names = [f"`{name}`" for name in about["worlds"]]
     return f"{table(['', 'real', *names, 'n'], lines)}\n\n`{about['command']}`, {about['date']}."
