@@ -121,7 +121,7 @@ def load(name_or_folder: str | Path, device: str | torch.device = "cpu") -> Worl
     if wrong:
         raise BadInput(
             f"{folder}: weights and config.json do not belong together (first difference: {wrong[0]}); "
-            "copy the folder again"
+            "copy the folder again, or train it anew if another version of worldsim wrote it"
         )
     model.load_state_dict(weights)
     model.to(device).eval().requires_grad_(False)
