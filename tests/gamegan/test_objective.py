@@ -358,7 +358,9 @@ def test_movers_are_told_where_dream_and_reality_agree() -> None:
         went, way, none, went, stayed, none, none, none, none, torch.zeros(1, dtype=torch.int64), none[0, 0, :1]
     )
     ways = torch.randn(1, 9, 1, 4, generator=seeded()).log_softmax(1)
-    moving = Moving(torch.zeros(1, 9), torch.full((1, 1, 4), 9.0), torch.tensor([[[0.0, 1.0, 1.0, 0.0]]]), ways, ways)
+    moving = Moving(
+        torch.zeros(1, 9), torch.full((1, 1, 4), 9.0), torch.tensor([[[0.0, 1.0, 1.0, 0.0]]]), none, ways, ways
+    )
     rollout = Rollout(ways, torch.zeros(1, 1), ways, [], [], [moving])
     held = torch.nn.functional.softplus(torch.tensor(-9.0))
     expected = held - ways[0, 3, 0, 0] - ways[0, STAY, 0, 1]

@@ -132,16 +132,18 @@ class GameGANObjective(nn.Module):
         kept = play.mask[:paired].float()
         count = kept.sum().clamp(min=1)
         error = (rollout.images[:paired] - play.real[:paired, 1:]).float().square()
-        if self.colours is not None:
-            error = error * self._weights(batch.frames[:paired, 1:])
+        rare = None if self.colours is None else self._weights(batch.frames[:paired, 1:])
         found = self._found(batch, play, paired) if self._matches and rollout.moving else None
         if found is not None:
             apart = self._apart(found, play, rollout, paired)
             more = 1 + (weights.changed - 1) * found.changed.float()
             if weights.motion:
                 more = more * _agree(found, apart, rollout, paired)
-            more = more.repeat_interleave(self.settings.grid.cell, 1).repeat_interleave(self.settings.grid.cell, 2)
-            error = error * more.unflatten(0, kept.shape)[:, :, None]
+                if rare is not None:
+                    rare = 1 + (rare - 1) * (1 - self._pixels(_together(rollout, paired, "quiet")[0], kept))
+            error = error * self._pixels(more, kept)
+        if rare is not None:
+            error = error * rare
         losses = {"reconstruction": weights.reconstruction * (error.sum((2, 3, 4)) * kept).sum() / count}
         if rollout.nats.numel():
             losses["choices"] = weights.choices * (rollout.nats * kept).sum() / count
@@ -214,6 +216,11 @@ class GameGANObjective(nn.Module):
         )
         return unlike(seen.flatten(0, 1), real.flatten(0, 1), found.view, self.settings.grid.cell)
 
+    def _pixels(self, cells: Tensor, kept: Tensor) -> Tensor:
+        """Numbers of cells (rows * T, R, C) as numbers of pixels (rows, T, 1, H, W)."""
+        cell = self.settings.grid.cell
+        return cells.repeat_interleave(cell, 1).repeat_interleave(cell, 2).unflatten(0, kept.shape)[:, :, None]
+
     def _named(self, kinds: Tensor, found: Motion, play: Play, rollout: Rollout, kept: Tensor) -> Tensor:
         """Nats of what came into view in the real pictures, or that nothing did, summed over the steps kept."""
         rows = len(kept)
@@ -280,7 +287,8 @@ def _agree(found: Motion, apart: Tensor, rollout: Rollout, rows: int) -> Tensor:
     """Cells whose error counts, (rows * T, R, C): those in which both the dream and reality have movers, or neither.
 
     Elsewhere no picture is right. Where the error counted, movers learned to fade, as they might be elsewhere, and
-    ground to look a little like what might stand there.
+    ground to look a little like what might stand there. (For the same reason rare colours weigh no more than others in
+    cells that are drawn from memory alone: there the ghost that may have come meanwhile shone through.)
     """
     presence, count = _together(rollout, rows, "presence", "count")
     held = presence > 0

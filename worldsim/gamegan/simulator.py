@@ -22,6 +22,7 @@ class Moving(NamedTuple):
     view: Tensor  # (B, 9) log-probabilities of where the view goes
     presence: Tensor  # (B, R, C) logits that a cell holds something that moves
     count: Tensor  # (B, R, C) how many such things come to it
+    quiet: Tensor  # (B, R, C) 1 where only what was remembered is drawn
     ways: Tensor  # (P, 9, R, C) log-probabilities of where it goes, of rows that know the next picture
     choices: Tensor  # (P, K, R, C) log-probabilities of the alternatives, of the same rows
 

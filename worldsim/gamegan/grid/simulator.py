@@ -185,10 +185,11 @@ class GridSimulator(nn.Module):
         h = o.sigmoid() * c.tanh()
         new, under = self.edge * (1 - known) * (1 - left), (1 - known) * left
         still = F.relu(self.still(torch.cat([static, z * new, z * under], 1)))
-        image, layers = self.renderer(still, torch.cat([h, F.relu(d)], 1), torch.maximum(back, left))
+        quiet = torch.maximum(back, left)
+        image, layers = self.renderer(still, torch.cat([h, F.relu(d)], 1), quiet)
         none = presence.new_zeros(0)
         told = (none, none) if log_q is None else (self.movers.log_ways(log_q), log_q)
-        moving = Moving(moves, presence, count[:, 0], *told)
+        moving = Moving(moves, presence, count[:, 0], quiet[:, 0], *told)
         return Step({"h": h, "c": c, **following}, image, nats, layers, moving)
 
     def _choose(
