@@ -54,7 +54,7 @@ def test_one_behind_the_other_and_one_that_turns() -> None:
     before[0, 1], after[0, 1] = 0.9, 0.7
     motion = found(before, after)
     assert motion.moved[0].nonzero().tolist() == [[2, 2], [2, 3]]
-    assert motion.came[0].nonzero().tolist() == [[2, 3], [2, 4]]
+    assert motion.came[0].nonzero().tolist() == motion.alike[0].nonzero().tolist() == [[2, 3], [2, 4]]
     assert motion.left[0].nonzero().tolist() == [[2, 2]]  # into where the first was, the second came
     assert motion.changed[0, 0, 1]
     assert motion.stayed[0, 0, 1]
@@ -116,6 +116,8 @@ def test_what_vanishes_went_to_the_one_cell_beside_it_that_changed() -> None:
     motion = found(before, after)
     assert motion.moved[0].nonzero().tolist() == [[2, 3]]
     assert WAYS[int(motion.way[0, 2, 3])] == (0, -1)
+    assert motion.came[0].nonzero().tolist() == [[2, 2]]
+    assert not motion.alike.any()
     after[1, 3] = 0.45  # another cell beside it changed too: who knows
     assert not found(before, after).moved.any()
 

@@ -355,7 +355,7 @@ def test_movers_are_told_where_dream_and_reality_agree() -> None:
     went[..., 0] = stayed[..., 1:3] = apart[..., 2] = True
     way = torch.tensor([[[3, STAY, STAY, STAY]]])
     found = Motion(
-        went, way, none, went, stayed, none, none, none, none, torch.zeros(1, dtype=torch.int64), none[0, 0, :1]
+        went, way, none, none, went, stayed, none, none, none, none, torch.zeros(1, dtype=torch.int64), none[0, 0, :1]
     )
     ways = torch.randn(1, 9, 1, 4, generator=seeded()).log_softmax(1)
     moving = Moving(
@@ -374,6 +374,9 @@ def test_movers_are_told_where_dream_and_reality_agree() -> None:
     # Who goes to one that stands there must come in reality too: both are drawn.
     met = Rollout(*rollout[:-1], [moving._replace(count=2 * moving.count)])
     assert module._agree(found, apart, met, 1).tolist() == [[[True, False, False, False]]]
+    assert module._agree(arrived, apart, met, 1).tolist() == [[[True, False, True, False]]]
+    alone = arrived._replace(alike=apart)  # in reality nothing but that which came is seen there
+    assert module._agree(alone, apart, met, 1).tolist() == [[[True, False, False, False]]]
     # What vanished was a mover, and where it went is not told.
     vanished = found._replace(moved=none, vanished=went)
     torch.testing.assert_close(module._told(vanished, apart, rollout, torch.ones(1, 1)), held - ways[0, STAY, 0, 1])

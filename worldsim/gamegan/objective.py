@@ -292,7 +292,8 @@ def _agree(found: Motion, apart: Tensor, rollout: Rollout, rows: int) -> Tensor:
     """
     presence, count = _together(rollout, rows, "presence", "count")
     held = presence > 0
-    both = found.came | (found.stayed & ~apart & held & (count == 1))
+    one = count == 1
+    both = (found.came & (one | ~found.alike)) | (found.stayed & ~apart & held & one)
     return torch.where(count > 0, both, ~found.came) & (~held | (count > 0) | found.left)
 
 

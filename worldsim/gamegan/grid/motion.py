@@ -22,6 +22,7 @@ class Motion(NamedTuple):
     moved: Tensor  # (n, R, C) bool: what was in the cell went to a neighbour
     way: Tensor  # (n, R, C) int64, index of WAYS; STAY where nothing moved
     came: Tensor  # (n, R, C) bool: something came to the cell from a neighbour, or came up from behind something else
+    alike: Tensor  # (n, R, C) bool: it looks as it did where it was, and nothing else is seen
     left: Tensor  # (n, R, C) bool: what was in the cell moved or vanished, and nothing came
     stayed: Tensor  # (n, R, C) bool: what was in the cell is there still, though it may look different
     vanished: Tensor  # (n, R, C) bool: what was in the cell is in none: it left the view, or is behind something else
@@ -78,7 +79,7 @@ def find_motion(before: Tensor, after: Tensor, rarity_before: Tensor, rarity_aft
     apart[STAY] = _MATCH * stay
     way = torch.stack(apart, 1).argmin(1)
     way = torch.where(left, way, STAY)
-    taken = _arrivals(way)
+    taken = _arrivals(way)  # by something that looks as it did
     vanished = left & (way == STAY) & ~taken & (rarity >= 2 * rarity_after)
     new_here = changed & ~taken & ~vanished & (way == STAY)
     beside = torch.stack([_moved(new_here[:, None].float(), -r, -c)[:, 0] for r, c in (WAYS[i] for i in _SIDES)], 1)
@@ -87,14 +88,14 @@ def find_motion(before: Tensor, after: Tensor, rarity_before: Tensor, rarity_aft
     covered = changed & ~left
     moved, came = way != STAY, _arrivals(way)
     vanished = vanished & ~moved
-    alike = (rarity <= 2 * rarity_after) & (rarity_after <= 2 * rarity)  # the player turns
-    stayed = seen & ~moved & ~vanished & (~changed | (alike & ~came))
+    turned = (rarity <= 2 * rarity_after) & (rarity_after <= 2 * rarity) & ~came
+    stayed = seen & ~moved & torch.where(vanished, came, ~changed | turned)  # who vanished where one came met it
     edge = torch.ones_like(seen)
     edge[:, 1:-1, 1:-1] = False
     entered = ~seen | (edge & covered & ~came)
-    came_up = covered & ~entered
     left_it = (moved | vanished) & ~came
-    return Motion(moved, way, came | came_up, left_it, stayed, vanished, covered, changed, entered, best, alone)
+    came = came | (covered & ~entered)
+    return Motion(moved, way, came, taken, left_it, stayed, vanished, covered, changed, entered, best, alone)
 
 
 def unlike(one: Tensor, other: Tensor, view: Tensor, cell: int) -> Tensor:
