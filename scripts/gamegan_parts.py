@@ -172,11 +172,6 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def table_of(path: Path) -> str:
-    """The same of a rows.jsonl."""
-    return table(read(path))
-
-
 def _cell(values: Sequence[float | None]) -> str:
     known = [value for value in values if value is not None]
     if not known:
@@ -195,7 +190,7 @@ def main(args: Args) -> None:
         for variant in args.variants:
             if not any((done["variant"], done["seed"]) == (variant, seed) for done in read(path)):
                 append(path, row(args, variant, seed))
-    text = table_of(path)
+    text = table(read(path))
     (args.out / "table.md").write_text(text + "\n", encoding="utf-8")
     print(text)
     print(f"wrote {path} and {args.out / 'table.md'}")

@@ -13,11 +13,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import tyro
 
 from worldsim.agents.hyperparameters import parse
-from worldsim.agents.transfer import RANDOM, REFERENCE, Condition, Line, conditions, read, run_missing, summary
+from worldsim.agents.transfer import RANDOM, REFERENCE, Condition, Line, conditions, run_missing, summary
 from worldsim.errors import BadInput, Stopped
 
 PAPER = {
@@ -80,9 +81,9 @@ def table(lines: list[Line]) -> str:
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 
-def table_of(path: Path) -> str:
-    """The table of a rows.jsonl: random first, reality last."""
-    return table(sorted(summary(read(path)), key=lambda line: (line.condition != RANDOM, line.condition == REFERENCE)))
+def table_of(rows: list[dict[str, Any]]) -> str:
+    """The table of rows.jsonl: random first, reality last."""
+    return table(sorted(summary(rows), key=lambda line: (line.condition != RANDOM, line.condition == REFERENCE)))
 
 
 def chosen(args: Args, steps: int) -> list[Condition]:
@@ -102,8 +103,7 @@ def main(args: Args) -> None:
     rows = chosen(args, steps)
     home = next(row.seat for row in rows if row.name == REFERENCE and row.seat is not None)
     pairs = [(row, seed) for seed in seeds for row in rows if args.only in row.name]
-    run_missing(pairs, home, args.out, episodes, parse(args.hyperparameters))
-    text = table_of(args.out / "rows.jsonl")
+    text = table_of(run_missing(pairs, home, args.out, episodes, parse(args.hyperparameters)))
     (args.out / "table.md").write_text(text + "\n", encoding="utf-8")
     print(text)
     print(f"wrote {args.out / 'rows.jsonl'} and {args.out / 'table.md'}")

@@ -159,10 +159,10 @@ def closely(game: str) -> str:
     return f"{table(['', 'real', *names, 'n'], lines)}\n\n`{about['command']}`, {about['date']}."
 
 
-def of_script(script: str, rows: str) -> str:
+def of_script(script: str, function: str, rows: str) -> str:
     """The table that another script makes of its rows."""
     made = runpy.run_path(str(ROOT / "scripts" / f"{script}.py"))
-    text: str = made["table_of"](MEASURED / rows)
+    text: str = made[function](read(MEASURED / rows))
     return text
 
 
@@ -239,8 +239,8 @@ def filled(page: str) -> str:
                 "worlds": worlds,
                 "bench": bench,
                 "aims": partial(bench, aims=True),
-                "table1": partial(of_script, "gamegan_table1", "gamegan_rows.jsonl"),
-                "parts": partial(of_script, "gamegan_parts", "gamegan_parts.jsonl"),
+                "table1": partial(of_script, "gamegan_table1", "table_of", "gamegan_rows.jsonl"),
+                "parts": partial(of_script, "gamegan_parts", "table", "gamegan_parts.jsonl"),
             }
             if name not in tables:
                 raise BadInput(
