@@ -11,7 +11,8 @@ from torch import Tensor
 
 from tests.gamegan.sizes import GRID
 from worldsim.gamegan.grid.canvas import Canvas
-from worldsim.gamegan.grid.choices import Choices
+from worldsim.gamegan.grid.choices import Choices, InView
+from worldsim.gamegan.grid.kinds import NOTHING
 from worldsim.gamegan.grid.movers import Movers, price
 from worldsim.gamegan.grid.shift import Shift, shift
 from worldsim.gamegan.grid.simulator import GridSimulator
@@ -102,9 +103,9 @@ def choices(options: int = 3, rows: int = 2, cols: int = 2) -> Choices:
     return made
 
 
-def none(rows: int = 1) -> Tensor:
+def nobody(rows: int = 1, options: int = 3) -> InView:
     """No mover is anywhere."""
-    return torch.zeros(rows, 3, 2, 2)
+    return InView(torch.zeros(rows, options), torch.ones(rows, 1, 2, 2))
 
 
 def test_neighbours_never_fall_into_one_pass() -> None:
@@ -117,15 +118,15 @@ def test_the_prior_is_a_distribution_over_all_cells() -> None:
     """Its chain rule sums to 1 over every choice of 2 x 2 cells, and draws follow it."""
     prior = choices(2)
     v = torch.randn(1, 4, 2, 2)
-    local, known = prior.local(v), prior.known(none())
+    local = prior.local(v)
     every = torch.tensor(list(itertools.product(range(2), repeat=4)))
     one_hot = torch.nn.functional.one_hot(every, 2).float().view(16, 2, 2, 2).permute(0, 3, 1, 2)
-    logs = prior.prior(local.expand(16, -1, -1, -1), known, one_hot).log_softmax(1)
+    logs = prior.prior(local.expand(16, -1, -1, -1), nobody(1, 2), one_hot).log_softmax(1)
     p = (logs * one_hot).sum((1, 2, 3)).exp()
     assert float(p.sum().detach()) == pytest.approx(1, abs=1e-5)
     with torch.no_grad():
         noise = torch.randn(20_000, 4, generator=torch.Generator().manual_seed(0))
-        drawn = prior.from_prior(v.expand(20_000, -1, -1, -1), none(20_000), noise, None).weights
+        drawn = prior.from_prior(v.expand(20_000, -1, -1, -1), nobody(20_000, 2), noise, None).weights
     code = (drawn.argmax(1).flatten(1) * torch.tensor([8, 4, 2, 1])).sum(1)
     share = torch.bincount(code, minlength=16) / 20_000
     torch.testing.assert_close(share, p.detach(), atol=0.015, rtol=0)
@@ -134,7 +135,7 @@ def test_the_prior_is_a_distribution_over_all_cells() -> None:
 def test_a_draw_is_one_hot_and_has_the_gradient_of_its_probabilities() -> None:
     made = choices()
     v, after = torch.randn(5, 4, 2, 2), torch.randn(5, 4, 2, 2)
-    chosen = made.from_frame(v, none(5), after, torch.randn(5, 4))
+    chosen = made.from_frame(v, nobody(5), after, torch.randn(5, 4))
     assert set(chosen.weights.detach().round(decimals=5).unique().tolist()) == {0.0, 1.0}
     assert torch.allclose(chosen.weights.sum(1), torch.ones(5, 2, 2))
     (chosen.weights * torch.randn(5, 3, 2, 2)).sum().backward()
@@ -144,36 +145,65 @@ def test_a_draw_is_one_hot_and_has_the_gradient_of_its_probabilities() -> None:
 def test_the_posterior_pays_for_what_the_prior_did_not_expect() -> None:
     made = choices()
     v, after, noise = torch.randn(5, 4, 2, 2), torch.randn(5, 4, 2, 2), torch.randn(5, 4)
-    assert (made.from_frame(v, none(5), after, noise).nats >= 0).all()
+    nats = made.from_frame(v, nobody(5), after, noise).nats
+    assert (nats >= 0).all()
+    torch.testing.assert_close(nats[:, 0] / 0.8, nats[:, 1] / 0.2)
     with torch.no_grad():
         made.prior_known.weight.zero_()
         for layer in (made.posterior_out, made.prior_out):
             layer.weight.zero_()
             layer.bias.copy_(torch.tensor([0.5, 0.0, -1.0]))
     # One in two thousand of the posterior is uniform: a little above 0.
-    assert float(made.from_frame(v, none(5), after, noise).nats.max().detach()) < 2e-3
+    assert float(made.from_frame(v, nobody(5), after, noise).nats.sum((1, 2, 3)).max().detach()) < 2e-3
     with torch.no_grad():
         made.posterior_out.bias.copy_(torch.tensor([-50.0, -50.0, 50.0]))
     q = torch.tensor([0.0005 / 3, 0.0005 / 3, 0.9995 + 0.0005 / 3])
     p = torch.tensor([0.5, 0.0, -1.0]).log_softmax(0)
     expected = 4 * (q * (q.log() - p)).sum()
-    torch.testing.assert_close(made.from_frame(v, none(5), after, noise).nats, expected.expand(5))
+    nats = made.from_frame(v, nobody(5), after, noise).nats
+    torch.testing.assert_close(nats.sum((1, 2, 3)), expected.expand(5))
 
 
 def test_cold_choices_are_the_likeliest() -> None:
     made = choices()
     v = torch.randn(1, 4, 2, 2).expand(50, -1, -1, -1)
-    cold = made.from_prior(v, none(50), torch.randn(50, 4), torch.full((50,), 1e-4)).weights
+    cold = made.from_prior(v, nobody(50), torch.randn(50, 4), torch.full((50,), 1e-4)).weights
     assert torch.equal(cold, cold[:1].expand_as(cold))
 
 
-def test_the_prior_of_the_outermost_cells_knows_what_movers_are_anywhere() -> None:
+def test_what_is_in_view_weighs_on_the_logits_of_the_outermost_cells() -> None:
     prior = choices(rows=4, cols=3)
-    for sign in (1, -1):
-        some = torch.zeros(1, 3, 4, 3)
-        some[0, 1, 2, 1] = sign
-        differs = (prior.known(some) != prior.known(torch.zeros_like(some))).any(1)[0]
-        assert differs.int().tolist() == [[1, 1, 1], [1, 0, 1], [1, 0, 1], [1, 1, 1]]
+    lifted = torch.zeros(1, 3, 4, 3)
+    lifted[0, 1, 2, 1] = 1
+    looks = prior.looks_like(lifted)
+    torch.testing.assert_close(looks.exp().sum(1), torch.ones(1, 4, 3))
+    rest = torch.ones(1, 1, 4, 3)
+    alone = prior.in_view(looks, rest)
+    assert not alone.movers.any()
+    assert torch.equal(alone.free[0, 0], prior.edge)
+    rest[0, 0, 2, 1] = rest[0, 0, 0, 0] = 0
+    seen = prior.in_view(looks, rest)
+    torch.testing.assert_close(seen.movers, torch.maximum(looks[..., 2, 1], looks[..., 0, 0]).exp())
+    assert not seen.movers.requires_grad
+    local, weights = torch.zeros(1, 8, 4, 3), torch.zeros(1, 3, 4, 3)
+    more = prior.prior(local, seen, weights) - prior.prior(local, alone, weights)
+    expected = 4 * seen.movers @ prior.prior_known.weight.T
+    torch.testing.assert_close(more[0], expected[0, :, None, None] * prior.edge)
+
+
+def test_what_was_drawn_in_a_free_outermost_cell_is_in_view_for_the_next() -> None:
+    prior = choices(rows=4, cols=4)
+    with torch.no_grad():
+        prior.prior_near.weight.zero_()
+        prior.prior_drawn.weight.zero_()
+    local, weights = torch.zeros(1, 8, 4, 4), torch.zeros(1, 3, 4, 4)
+    weights[0, 1, 0, 0] = 1  # the first pass
+    seen = InView(torch.zeros(1, 3), prior.edge.expand(1, 1, -1, -1).clone())
+    more = prior.prior(local, seen, weights) - prior.prior(local, seen, 0 * weights)
+    later = prior.edge * (prior.turn > 0)
+    torch.testing.assert_close(more[0], 4 * prior.prior_known.weight[:, 1, None, None] * later)
+    seen.free[0, 0, 0, 0] = 0  # a mover is there: what was drawn says where it goes
+    assert torch.equal(prior.prior(local, seen, weights), prior.prior(local, seen, 0 * weights))
 
 
 def simulator(**changes: object) -> GridSimulator:
@@ -352,6 +382,7 @@ def test_what_the_canvas_knows_no_choice_can_change() -> None:
     for memory in (3, 0):
         model = simulator(memory=memory)
         with torch.no_grad():
+            model.movers.presence.bias.fill_(-50)
             model.kernel.weight.zero_()
             model.kernel.bias.fill_(-50)[4] = 50  # the view stays
         seen = torch.randn(1, GRID.seen, 4, 5)
@@ -360,8 +391,8 @@ def test_what_the_canvas_knows_no_choice_can_change() -> None:
         assert not torch.equal(one.pictures[:, 1], two.pictures[:, 1])
 
 
-def test_where_the_board_comes_back_into_view_no_layer_hears_a_choice() -> None:
-    """To the right and back: of the leftmost column nothing is chosen, of the others' edge the dynamic layer is."""
+def test_where_the_board_comes_back_into_view_only_what_moves_can_have_come() -> None:
+    """To the right and back: the leftmost column is as it was, unless a choice draws something over it."""
     model = simulator()
     seen = torch.randn(1, GRID.seen, 4, 5)
     with torch.no_grad():
@@ -371,13 +402,17 @@ def test_where_the_board_comes_back_into_view_no_layer_hears_a_choice() -> None:
         model.kernel.bias.fill_(-50)[5] = 50  # what lies to the right comes
         away = model.step(model.begin(seen, seen), seen, torch.eye(5)[:1], torch.zeros(1, model.noise_size)).carried
         model.kernel.bias.fill_(-50)[3] = 50
-    one, two = drawn_for(model, away, seen)
+    one, two = drawn_for(model, away, seen, (NOTHING, 2))
     differs = (one.pictures != two.pictures).any(2)[0]  # (2, H, W)
     assert not differs[0].any()
-    assert not differs[1, :, : GRID.cell].any()
-    assert differs[1, :, -GRID.cell :].any()
-    assert not one.masks[0, 1, 0, :, : GRID.cell].any()  # and nothing is drawn over what the canvas held
+    assert differs[1, :, : GRID.cell].any()
+    assert not one.masks[0, 1, 0, :, : GRID.cell].any()  # nothing is drawn over what the canvas held
     assert one.masks[0, 1, 0, :, GRID.cell :].all()
+    assert two.masks[0, 1, 0].all()
+    with torch.no_grad():
+        mute = model.step(away, seen, torch.eye(5)[:1], None).layers
+    assert mute is not None
+    assert not mute.masks[0, 1, 0, :, : GRID.cell].any()
 
 
 def test_the_mask_weighs_the_layers() -> None:
@@ -395,7 +430,7 @@ def test_the_first_rows_may_take_their_choices_from_the_next_frame() -> None:
     noise, action = torch.randn(3, model.noise_size), torch.eye(5)[:3]
     begin = model.begin(seen, seen)
     own, given = (model.step(begin, seen, action, noise, None, a) for a in (None, after))
-    assert given.nats.shape == (2,)
+    assert given.nats.shape == (2, 2, 4, 5)
     assert own.nats.shape == (0,)
     assert not torch.allclose(own.image[:2], given.image[:2])
     torch.testing.assert_close(own.image[2], given.image[2])

@@ -12,6 +12,8 @@ from tests.gamegan.sizes import GRID, settings, world
 from worldsim.data.windows import Batch
 from worldsim.errors import BadInput
 from worldsim.gamegan import objective as module
+from worldsim.gamegan.adversary import Play
+from worldsim.gamegan.grid.lessons import agree, foreseeable, told_motion
 from worldsim.gamegan.grid.motion import STAY, Motion
 from worldsim.gamegan.judges.judges import JudgeConfig
 from worldsim.gamegan.objective import GameGANObjective
@@ -348,6 +350,37 @@ def test_choices_are_told_the_kind_of_what_comes_into_view(monkeypatch: pytest.M
     assert float(made.simulator.choices.posterior_next.weight.grad.abs().sum()) > 0
 
 
+def test_home_is_told_of_nothing_but_movers_and_movers_are_told_what_they_look_like() -> None:
+    """Black cells, a white one that came back into view, and another of which a mover is held to be there."""
+    made = objective(weights=replace(PRESETS["small"].weights, kinds=1.0))
+    cell, options = GRID.cell, GRID.options
+    kinds = torch.stack([torch.zeros(3 * cell**2), torch.ones(3 * cell**2)])
+    real = torch.zeros(1, 2, 3, 32, 40)
+    real[:, 0, :, cell : 2 * cell, cell : 2 * cell] = real[:, 1, :, :cell, 2 * cell : 3 * cell] = 1
+    nothing = torch.zeros(1, 4, 5, dtype=torch.bool)
+    entered, back, moved = nothing.clone(), nothing.clone(), nothing.clone()
+    entered[0, 0, 2] = back[0, 0, 2] = moved[0, 1, 1] = True
+    view, alone = torch.full((1,), STAY), torch.ones(1, dtype=torch.bool)
+    found = Motion(moved, view, *[nothing] * 7, entered, view, alone)
+    presence = torch.full((1, 4, 5), -9.0)
+    presence[0, 1, 1] = 9
+    choices, looks = torch.randn(2, 1, options, 4, 5, generator=seeded()).log_softmax(2)
+    moving = Moving(torch.zeros(1, 9), presence, 0 * presence, back, back.float(), looks, choices, choices)
+    rollout = Rollout(real, torch.zeros(1, 1, 2, 4, 5), real, [], [], [moving])
+    play = Play(real, real[:, 1:], torch.zeros(1, 1, 5), None, torch.ones(1, 1, dtype=torch.bool), 1)
+    edge, white = made.simulator.edge, 2
+    still = found._replace(moved=nothing)  # white is not known to move
+    told = made._named(kinds, still, real[:, 0], play, rollout, torch.ones(1, 1))
+    torch.testing.assert_close(told, -(choices[0, 0] * edge).sum() - looks[0, white, 1, 1])
+    told = made._named(kinds, found, real[:, 0], play, rollout, torch.ones(1, 1))
+    edge = edge.clone()
+    edge[0, 2] = 0
+    expected = -(choices[0, 0] * edge).sum() - choices[0, white, 0, 2] - looks[0, white, 1, 1]
+    torch.testing.assert_close(told, expected)
+    assert made.kind_moved.tolist() == [0, 0, 1, 0]
+    assert made.kind_seen.tolist() == [0, 38, 2, 0]
+
+
 def test_movers_are_told_where_dream_and_reality_agree() -> None:
     """Four cells that hold a mover: one went, two stayed, one of them not there in reality, of one nothing is known."""
     none = torch.zeros(1, 1, 4, dtype=torch.bool)
@@ -358,28 +391,34 @@ def test_movers_are_told_where_dream_and_reality_agree() -> None:
         went, way, none, none, went, stayed, none, none, none, none, torch.zeros(1, dtype=torch.int64), none[0, 0, :1]
     )
     ways = torch.randn(1, 9, 1, 4, generator=seeded()).log_softmax(1)
-    moving = Moving(
-        torch.zeros(1, 9), torch.full((1, 1, 4), 9.0), torch.tensor([[[0.0, 1.0, 1.0, 0.0]]]), none, ways, ways
-    )
-    rollout = Rollout(ways, torch.zeros(1, 1), ways, [], [], [moving])
+    presence, count = torch.full((1, 1, 4), 9.0), torch.tensor([[[0.0, 1.0, 1.0, 0.0]]])
+    moving = Moving(torch.zeros(1, 9), presence, count, none, none, ways, ways, ways)
+    rollout = Rollout(ways, torch.zeros(1, 1, 2, 1, 4), ways, [], [], [moving])
     held = torch.nn.functional.softplus(torch.tensor(-9.0))
     expected = held - ways[0, 3, 0, 0] - ways[0, STAY, 0, 1]
-    torch.testing.assert_close(module._told(found, apart, rollout, torch.ones(1, 1)), expected)
-    assert not module._told(found, ~none, rollout, torch.ones(1, 1)).any()
+    torch.testing.assert_close(told_motion(found, apart, rollout, torch.ones(1, 1)), expected)
+    assert not told_motion(found, ~none, rollout, torch.ones(1, 1)).any()
     # The error counts where one left in both, and where one is in both: not of the third, who is there in the dream
     # alone, nor of the fourth, who left in the dream alone.
-    assert module._agree(found, apart, rollout, 1).tolist() == [[[True, True, False, False]]]
+    assert agree(found, apart, rollout, 1).tolist() == [[[True, True, False, False]]]
     arrived = found._replace(came=apart)
-    assert module._agree(arrived, apart, rollout, 1).tolist() == [[[True, True, True, False]]]
+    assert agree(arrived, apart, rollout, 1).tolist() == [[[True, True, True, False]]]
     # Who goes to one that stands there must come in reality too: both are drawn.
     met = Rollout(*rollout[:-1], [moving._replace(count=2 * moving.count)])
-    assert module._agree(found, apart, met, 1).tolist() == [[[True, False, False, False]]]
-    assert module._agree(arrived, apart, met, 1).tolist() == [[[True, False, True, False]]]
+    assert agree(found, apart, met, 1).tolist() == [[[True, False, False, False]]]
+    assert agree(arrived, apart, met, 1).tolist() == [[[True, False, True, False]]]
     alone = arrived._replace(alike=apart)  # in reality nothing but that which came is seen there
-    assert module._agree(alone, apart, met, 1).tolist() == [[[True, False, False, False]]]
+    assert agree(alone, apart, met, 1).tolist() == [[[True, False, False, False]]]
     # What vanished was a mover, and where it went is not told.
     vanished = found._replace(moved=none, vanished=went)
-    torch.testing.assert_close(module._told(vanished, apart, rollout, torch.ones(1, 1)), held - ways[0, STAY, 0, 1])
+    torch.testing.assert_close(told_motion(vanished, apart, rollout, torch.ones(1, 1)), held - ways[0, STAY, 0, 1])
+    # The prior does not learn from whom reality does not know, nor, but at the edge, from whom it has lost.
+    edge = torch.zeros(1, 4)
+    assert foreseeable(found, apart, rollout, edge).tolist() == [[[True, True, False, True]]]
+    assert foreseeable(vanished, apart, rollout, edge).tolist() == [[[False, True, False, True]]]
+    assert foreseeable(vanished, apart, rollout, 1 - edge).tolist() == [[[True, True, False, True]]]
+    gone = Rollout(*rollout[:-1], [moving._replace(presence=-presence)])
+    assert foreseeable(vanished, apart, gone, edge).all()
 
 
 def test_the_kernel_is_told_how_the_view_moved_while_choices_are_still_mute(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,8 @@ from worldsim.data.windows import Batch
 from worldsim.gamegan.adversary import Losses, Play, critic_losses, generator_losses
 from worldsim.gamegan.flat import FlatSimulator
 from worldsim.gamegan.grid.kinds import NOTHING, kind_of
-from worldsim.gamegan.grid.motion import Motion, find_motion, unlike
+from worldsim.gamegan.grid.lessons import agree, foreseeable, together, told_motion
+from worldsim.gamegan.grid.motion import Motion, as_it_lies, find_motion, unlike
 from worldsim.gamegan.grid.movers import price
 from worldsim.gamegan.judges.judges import Judges
 from worldsim.gamegan.presets import Settings
@@ -52,6 +53,8 @@ class GameGANObjective(nn.Module):
     step: Tensor
     colours: Tensor | None
     kinds: Tensor | None
+    kind_seen: Tensor
+    kind_moved: Tensor
 
     def __init__(
         self, world: GameGANWorld, settings: Settings, colours: Tensor | None = None, kinds: Tensor | None = None
@@ -77,6 +80,9 @@ class GameGANObjective(nn.Module):
         self.register_buffer("step", torch.zeros((), dtype=torch.int64))
         self.register_buffer("colours", colours)
         self.register_buffer("kinds", kinds)
+        options = settings.grid.options
+        self.register_buffer("kind_seen", torch.zeros(options, dtype=torch.int64))  # cells of each alternative's kind
+        self.register_buffer("kind_moved", torch.zeros(options, dtype=torch.int64))  # of which what was there moved
 
     def turns(self) -> dict[str, Iterable[nn.Parameter]]:
         """Critics first."""
@@ -135,18 +141,23 @@ class GameGANObjective(nn.Module):
         rare = None if self.colours is None else self._weights(batch.frames[:paired, 1:])
         found = self._found(batch, play, paired) if self._matches and rollout.moving else None
         if found is not None:
-            apart = self._apart(found, play, rollout, paired)
+            shown = self._shown(play, rollout, paired)
+            apart = unlike(shown, play.real[:paired, :-1].float().flatten(0, 1), found.view, self.settings.grid.cell)
             more = 1 + (weights.changed - 1) * found.changed.float()
             if weights.motion:
-                more = more * _agree(found, apart, rollout, paired)
+                more = more * agree(found, apart, rollout, paired)
                 if rare is not None:
-                    rare = 1 + (rare - 1) * (1 - self._pixels(_together(rollout, paired, "quiet")[0], kept))
+                    rare = 1 + (rare - 1) * (1 - self._pixels(together(rollout, paired, "quiet")[0], kept))
             error = error * self._pixels(more, kept)
         if rare is not None:
             error = error * rare
         losses = {"reconstruction": weights.reconstruction * (error.sum((2, 3, 4)) * kept).sum() / count}
         if rollout.nats.numel():
-            losses["choices"] = weights.choices * (rollout.nats * kept).sum() / count
+            prior, posterior = rollout.nats.flatten(0, 1).unbind(1)
+            if found is not None:
+                prior = prior * foreseeable(found, apart, rollout, self.simulator.edge)
+            nats = (prior + posterior).sum((1, 2)).view(kept.shape)
+            losses["choices"] = weights.choices * (nats * kept).sum() / count
         if weights.mask and rollout.layers:
             area = torch.stack([layer.masks[:, 1:].sum((1, 2, 3, 4)) for layer in rollout.layers], 1)
             losses["mask"] = weights.mask * (area[:paired] * kept).sum() / count
@@ -154,9 +165,9 @@ class GameGANObjective(nn.Module):
             held = torch.stack([price(moving.presence[:paired]) for moving in rollout.moving], 1)
             losses["movers"] = weights.movers * (held * kept).sum() / count
         if weights.motion and found is not None:
-            losses["motion"] = weights.motion * _told(found, apart, rollout, kept) / count
+            losses["motion"] = weights.motion * told_motion(found, apart, rollout, kept) / count
         if self.kinds is not None and found is not None and rollout.nats.numel():
-            losses["kinds"] = weights.kinds * self._named(self.kinds, found, play, rollout, kept) / count
+            losses["kinds"] = weights.kinds * self._named(self.kinds, found, shown, play, rollout, kept) / count
         features = torch.cat([rollout.features[:, :-1], play.actions, rollout.features[:, 1:]], 2)[:paired]
         nats = self.outcome.loss(features, batch.rewards[:paired], batch.terminated[:paired], play.mask[:paired])
         losses["outcome"] = weights.outcome * nats
@@ -208,28 +219,34 @@ class GameGANObjective(nn.Module):
             self.settings.grid.cell,
         )
 
-    def _apart(self, found: Motion, play: Play, rollout: Rollout, rows: int) -> Tensor:
-        """Cells of the first rows that were others in the dream and in reality before each step: (rows * T, R, C)."""
-        real = play.real[:rows, :-1].float()
-        seen = torch.cat(
-            [real[:, : play.warm], rollout.images[:rows, play.warm - 1 : -1].detach().float().clamp(0, 1)], 1
-        )
-        return unlike(seen.flatten(0, 1), real.flatten(0, 1), found.view, self.settings.grid.cell)
+    def _shown(self, play: Play, rollout: Rollout, rows: int) -> Tensor:
+        """The pictures that the first rows' steps began with, real ones first: (rows * T, C, H, W) within [0, 1]."""
+        own = rollout.images[:rows, play.warm - 1 : -1].detach().float().clamp(0, 1)
+        return torch.cat([play.real[:rows, : play.warm].float(), own], 1).flatten(0, 1)
 
     def _pixels(self, cells: Tensor, kept: Tensor) -> Tensor:
         """Numbers of cells (rows * T, R, C) as numbers of pixels (rows, T, 1, H, W)."""
         cell = self.settings.grid.cell
         return cells.repeat_interleave(cell, 1).repeat_interleave(cell, 2).unflatten(0, kept.shape)[:, :, None]
 
-    def _named(self, kinds: Tensor, found: Motion, play: Play, rollout: Rollout, kept: Tensor) -> Tensor:
-        """Nats of what came into view in the real pictures, or that nothing did, summed over the steps kept."""
-        rows = len(kept)
-        kind = kind_of(play.real[:rows, 1:].flatten(0, 1), kinds, self.settings.grid.cell)
-        choices, presence = _together(rollout, rows, "choices", "presence")
+    def _named(self, kinds: Tensor, found: Motion, shown: Tensor, play: Play, rollout: Rollout, kept: Tensor) -> Tensor:
+        """Nats of what came into view in the real pictures, and of what each mover looks like, over the steps kept.
+
+        Where the board has come back into view, only what moves can have come: kinds of which a third of the cells do.
+        """
+        cell, valid = self.settings.grid.cell, kept.bool().flatten()[:, None, None]
+        real = 1 + kind_of(play.real[: len(kept)].flatten(0, 1), kinds, cell).unflatten(0, (len(kept), -1))
+        before, now = as_it_lies(real[:, :-1].flatten(0, 1), found.view), real[:, 1:].flatten(0, 1)
+        for cells, total in ((found.moved, self.kind_moved), (before > 0, self.kind_seen)):
+            total += torch.bincount(before[cells & valid], minlength=len(total))
+        choices, presence, back, looks = together(rollout, len(kept), "choices", "presence", "back", "looks")
+        moves = (3 * self.kind_moved > self.kind_seen)[now]
         nothing = (self.simulator.edge > 0) & (presence <= 0) & ~found.moved & ~found.entered
-        named = torch.where(found.entered, 1 + kind, NOTHING)
-        nats = F.nll_loss(choices, named, reduction="none") * (found.entered | nothing)
-        return (nats.sum((1, 2)).view(kept.shape) * kept).sum()
+        named = torch.where(found.entered & (moves | (back == 0)), now, NOTHING)
+        came = F.nll_loss(choices, named, reduction="none") * (found.entered | nothing)
+        mine = as_it_lies(1 + kind_of(shown, kinds, cell), found.view)
+        alike = F.nll_loss(looks, mine, reduction="none") * ((presence > 0) & (mine > 0))
+        return ((came + alike).sum((1, 2)).view(kept.shape) * kept).sum()
 
     def _rarity(self, frames: Tensor, real: Tensor) -> Tensor:
         """How rare the content of each cell is, (B, T + 1, R, C): its colours' weights, or its brightness."""
@@ -276,44 +293,6 @@ class GameGANObjective(nn.Module):
                 mask = torch.stack([layer.masks[row, 1:].sum(0) for layer in rollout.layers])  # (T, 1, H, W)
                 out[f"moving {row}"] = to_frames(mask, *shape[1:], "unit").expand(-1, -1, -1, shape[0])
         return out
-
-
-def _together(rollout: Rollout, rows: int, *names: str) -> list[Tensor]:
-    """What the simulator said in the steps of the first rows: (rows * T, ...) each."""
-    return [torch.stack([getattr(step, name)[:rows] for step in rollout.moving], 1).flatten(0, 1) for name in names]
-
-
-def _agree(found: Motion, apart: Tensor, rollout: Rollout, rows: int) -> Tensor:
-    """Cells whose error counts, (rows * T, R, C): those in which both the dream and reality have movers, or neither.
-
-    Elsewhere no picture is right. Where the error counted, movers learned to fade, as they might be elsewhere, and
-    ground to look a little like what might stand there. (For the same reason rare colours weigh no more than others in
-    cells that are drawn from memory alone: there the ghost that may have come meanwhile shone through.)
-    """
-    presence, count = _together(rollout, rows, "presence", "count")
-    held = presence > 0
-    one = count == 1
-    both = (found.came & (one | ~found.alike)) | (found.stayed & ~apart & held & one)
-    return torch.where(count > 0, both, ~found.came) & (~held | (count > 0) | found.left)
-
-
-def _told(found: Motion, apart: Tensor, rollout: Rollout, kept: Tensor) -> Tensor:
-    """Nats of what moved in the real pictures and where to, summed over the steps kept.
-
-    What moves in the dream, and in the real picture stayed, is told to stay. Cells that were others in the dream and in
-    reality before the step are told nothing.
-    """
-    view, presence = _together(rollout, len(kept), "view", "presence")
-    nats = F.nll_loss(view, found.view, reduction="none") * found.alone
-    if rollout.nats.numel():
-        (ways,) = _together(rollout, len(kept), "ways")
-        gone = found.moved | found.vanished
-        told = (gone | found.covered) & ~apart
-        held = F.binary_cross_entropy_with_logits(presence, gone.float(), told.float(), reduction="none")
-        sure = (found.moved | (found.stayed & (presence > 0))) & ~apart
-        away = F.nll_loss(ways, found.way, reduction="none") * sure
-        nats = nats + (held + away).sum((1, 2))
-    return (nats.view(kept.shape) * kept).sum()
 
 
 def _sum(terms: Iterable[Tensor]) -> Tensor:

@@ -16,7 +16,7 @@ class Rollout(NamedTuple):
     """T steps."""
 
     images: Tensor  # (B, T, C, H, W)
-    nats: Tensor  # (P, T), what the supplied choices cost
+    nats: Tensor  # (P, T, 2, R, C), what the supplied choices cost the prior and themselves
     features: Tensor  # (B, T + 1, F), what the outcome head reads before and after each step
     carried: list[State]  # T
     layers: list[Layers]  # T, or none

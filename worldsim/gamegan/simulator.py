@@ -23,6 +23,8 @@ class Moving(NamedTuple):
     presence: Tensor  # (B, R, C) logits that a cell holds something that moves
     count: Tensor  # (B, R, C) how many such things come to it
     quiet: Tensor  # (B, R, C) 1 where only what was remembered is drawn
+    back: Tensor  # (B, R, C) 1 where what was remembered has just come back into view
+    looks: Tensor  # (B, K, R, C) log-probabilities of the kind that each such thing looks like
     ways: Tensor  # (P, 9, R, C) log-probabilities of where it goes, of rows that know the next picture
     choices: Tensor  # (P, K, R, C) log-probabilities of the alternatives, of the same rows
 
@@ -32,7 +34,7 @@ class Step(NamedTuple):
 
     carried: State  # what the next step needs besides what is seen
     image: Tensor  # (B, C, H, W) signal, see worldsim.gamegan.signal
-    nats: Tensor  # (P,) what the choices cost that a real next frame supplied
+    nats: Tensor  # (P, 2, R, C) what the choices cost that a real next frame supplied, to the prior and to themselves
     layers: Layers | None  # if the renderer has several
     moving: Moving | None = None  # if the simulator tells
 

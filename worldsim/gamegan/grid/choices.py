@@ -12,14 +12,22 @@ from worldsim.noise import uniforms
 
 _PASSES = 4
 _FLOOR = 0.0005  # share of the uniform distribution in each posterior, so that no alternative is ever lost
+_GAIN = 4.0  # on the logits that movers in view add: seldom needed, they would be learned too slowly
 
 
 class Chosen(NamedTuple):
     """What was chosen, and what it cost."""
 
     weights: Tensor  # (B, K, R, C) one-hot; its gradient is that of the probabilities
-    nats: Tensor  # (P,) KL(posterior | prior), summed over cells
+    nats: Tensor  # (P, 2, R, C) KL(posterior | prior): what moves the prior, and what moves the posterior
     log_q: Tensor | None = None  # (P, K, R, C) of the posterior
+
+
+class InView(NamedTuple):
+    """What the prior of the outermost cells is told of the whole picture."""
+
+    movers: Tensor  # (B, K) how surely a mover of each kind is anywhere
+    free: Tensor  # (B, 1, R, C) 1 in the outermost cells without one
 
 
 class Choices(nn.Module):
@@ -31,11 +39,15 @@ class Choices(nn.Module):
 
     Prior ``p(z_i | v, l, z_j drawn before i)``, from v_i, the largest v of the picture, the choices of the neighbours,
     and which alternatives were drawn anywhere: cells are drawn in four passes by the parity of row and column, so that
-    all eight neighbours of a cell fall into other passes. In the outermost cells, where things come into view, what
-    movers are anywhere weighs on the logits themselves: is that ghost here already? Posterior ``q(z_i | v_i, s')``,
-    s' the encoded real next picture around i. Samples are one-hot with the gradient of their probabilities.
+    all eight neighbours of a cell fall into other passes. Posterior ``q(z_i | v_i, s')``, s' the encoded real next
+    picture around i. Samples are one-hot with the gradient of their probabilities.
 
-    Training pays ``balance * KL(sg q | p) + (1 - balance) * KL(q | sg p)``.
+    What is in view does not come into view as well. So in the outermost cells ``4 A max_i softmax(W l_i)`` is added to
+    the prior's logits, the maximum over all movers and over what was drawn before in the outermost cells. W is told
+    (`worldsim.gamegan.objective`) which kind each mover looks like, so that A has no more to learn than which kinds
+    shut each other out: from l through a hidden layer that took longer than a training lasts.
+
+    Training pays ``balance * KL(sg q | p) + (1 - balance) * KL(q | sg p)``, cell by cell.
 
     Source: ours, in place of GameGAN's ``z ~ N(0, I)``, which is ignored unless something supplies it; one-hot samples
     and balance as in DreamerV2 (Hafner et al. 2021, arXiv:2010.02193, section 2.2).
@@ -71,9 +83,9 @@ class Choices(nn.Module):
         self.prior_whole = nn.Linear(inputs, hidden)
         self.prior_near = nn.Conv2d(options, hidden, 3, padding=1, bias=False)
         self.prior_drawn = nn.Linear(options, hidden, bias=False)
-        self.prior_mover = nn.Conv2d(lifted, hidden, 1)
-        self.prior_known = nn.Linear(hidden, options, bias=False)
+        self.prior_known = nn.Linear(options, options, bias=False)
         self.prior_out = nn.Conv2d(hidden, options, 1)
+        self.looks = nn.Conv2d(lifted, options, 1)
         self.posterior_own = nn.Conv2d(inputs, hidden, 1)
         self.posterior_next = nn.Conv2d(seen, hidden, 3, padding=1, bias=False)
         self.posterior_out = nn.Conv2d(hidden, options, 1)
@@ -89,51 +101,55 @@ class Choices(nn.Module):
         out: Tensor = self.prior_local(v) + self.prior_whole(v.amax((2, 3)))[:, :, None, None]
         return out
 
-    def known(self, lifted: Tensor) -> Tensor:
-        """What movers in view add to the logits: (B, lifted, R, C) -> (B, K, R, C), 0 but in the outermost cells."""
-        there = F.relu(self.prior_mover(lifted)).amax((2, 3))
-        out: Tensor = self.prior_known(there)[:, :, None, None] * self.edge
+    def looks_like(self, lifted: Tensor) -> Tensor:
+        """Log-probabilities of the kind that each mover looks like: (B, lifted, R, C) -> (B, K, R, C)."""
+        out: Tensor = self.looks(lifted).float().log_softmax(1)
         return out
 
-    def prior(self, local: Tensor, known: Tensor, weights: Tensor) -> Tensor:
+    def in_view(self, looks: Tensor, rest: Tensor) -> InView:
+        """From `looks_like`, and ``rest`` (B, 1, R, C): 0 where a mover is. No gradient flows back to the movers."""
+        return InView((looks.exp() * (1 - rest)).amax((2, 3)).detach(), self.edge * rest)
+
+    def prior(self, local: Tensor, seen: InView, weights: Tensor) -> Tensor:
         """Logits of every cell given all its neighbours' choices that were drawn in an earlier pass.
 
         Args:
             local: (B, hidden, R, C), from `local`.
-            known: (B, K, R, C), from `known`.
+            seen: from `in_view`.
             weights: (B, K, R, C), the choices.
         """
         out = torch.zeros_like(weights)
         for turn in range(_PASSES):
             mine = self.turn == turn
-            logits = self._logits(local, known, weights * (self.turn < turn) if turn else None)
+            logits = self._logits(local, seen, weights * (self.turn < turn) if turn else None)
             out = torch.where(mine, logits, out)
         return out
 
-    def _logits(self, local: Tensor, known: Tensor, earlier: Tensor | None) -> Tensor:
-        x = local
+    def _logits(self, local: Tensor, seen: InView, earlier: Tensor | None) -> Tensor:
+        x, there = local, seen.movers
         if earlier is not None:
             x = x + self.prior_near(earlier) + self.prior_drawn(earlier.amax((2, 3)))[:, :, None, None]
-        out: Tensor = self.prior_out(F.relu(x)) + known
+            there = torch.maximum(there, (earlier * seen.free).amax((2, 3)))
+        out: Tensor = self.prior_out(F.relu(x)) + _GAIN * self.prior_known(there)[:, :, None, None] * self.edge
         return out
 
-    def from_frame(self, v: Tensor, lifted: Tensor, after: Tensor, noise: Tensor) -> Chosen:
+    def from_frame(self, v: Tensor, seen: InView, after: Tensor, noise: Tensor) -> Chosen:
         """Draw from the posterior: noise (B, R*C) normals."""
         both = F.leaky_relu(self.posterior_own(v) + self.posterior_next(after), 0.2)
         q = self.posterior_out(both).float().softmax(1)
         q = (1 - _FLOOR) * q + _FLOOR / self.options
         weights = self._draw(q, noise)
-        p = self.prior(self.local(v), self.known(lifted), weights.detach()).float().log_softmax(1)
-        moves_prior = (q.detach() * (q.detach().log() - p)).sum((1, 2, 3))
-        moves_posterior = (q * (q.log() - p.detach())).sum((1, 2, 3))
-        return Chosen(weights, self.balance * moves_prior + (1 - self.balance) * moves_posterior, q.log())
+        p = self.prior(self.local(v), seen, weights.detach()).float().log_softmax(1)
+        moves_prior = self.balance * (q.detach() * (q.detach().log() - p)).sum(1)
+        moves_posterior = (1 - self.balance) * (q * (q.log() - p.detach())).sum(1)
+        return Chosen(weights, torch.stack([moves_prior, moves_posterior], 1), q.log())
 
-    def from_prior(self, v: Tensor, lifted: Tensor, noise: Tensor, temperature: Tensor | None) -> Chosen:
+    def from_prior(self, v: Tensor, seen: InView, noise: Tensor, temperature: Tensor | None) -> Chosen:
         """Draw from the prior, pass by pass."""
-        local, known = self.local(v), self.known(lifted)
+        local = self.local(v)
         weights: Tensor | None = None
         for turn in range(_PASSES):
-            logits = self._logits(local, known, weights).float()
+            logits = self._logits(local, seen, weights).float()
             if temperature is not None:
                 logits = logits / temperature[:, None, None, None]
             drawn = self._draw(logits.softmax(1), noise) * (self.turn == turn)

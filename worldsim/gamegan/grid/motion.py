@@ -107,9 +107,18 @@ def unlike(one: Tensor, other: Tensor, view: Tensor, cell: int) -> Tensor:
         view: (n,) of `Motion`.
         cell: side of a cell in pixels.
     """
-    differs = (F.avg_pool2d((one - other).abs().mean(1, keepdim=True), cell) >= _CHANGED).float()
-    shifts = torch.stack([_moved(differs, -r, -c)[:, 0] for r, c in WAYS], 1)
-    return shifts[torch.arange(len(view)), view] > 0
+    return as_it_lies(F.avg_pool2d((one - other).abs().mean(1, keepdim=True), cell)[:, 0] >= _CHANGED, view)
+
+
+def as_it_lies(cells: Tensor, view: Tensor) -> Tensor:
+    """Numbers of the cells of a picture on the grid as it lies after the view has moved, 0 in cells new to it.
+
+    Args:
+        cells: (n, R, C).
+        view: (n,) of `Motion`.
+    """
+    shifts = torch.stack([_moved(cells[:, None].float(), -r, -c)[:, 0] for r, c in WAYS], 1)
+    return shifts[torch.arange(len(view)), view].to(cells.dtype)
 
 
 def _arrivals(way: Tensor) -> Tensor:

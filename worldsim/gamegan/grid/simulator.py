@@ -9,7 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from worldsim.gamegan.grid.canvas import Canvas
-from worldsim.gamegan.grid.choices import Choices
+from worldsim.gamegan.grid.choices import Choices, InView
+from worldsim.gamegan.grid.kinds import NOTHING
 from worldsim.gamegan.grid.movers import Movers, at_rest
 from worldsim.gamegan.grid.renderer import LayeredRenderer
 from worldsim.gamegan.grid.shift import Shift
@@ -69,11 +70,11 @@ class GridSimulator(nn.Module):
     - the picture from (h', relu(d)) and from (r * s, M, z_new, z_under) (`LayeredRenderer`).
 
     z_edge is z in the outermost cells and 0 in the others: things come into view there. Further inside a choice says
-    only where what is there goes, so that nothing appears out of nothing. z_edge is 0 also where the board has just
-    come back into view, where a mover arrives (it is there already) and where one has left and none came. z_new is z in
-    outermost cells that the canvas does not know: what was seen is drawn from the canvas alone. z_under is z where a
-    mover has left what the canvas does not know: what it stood on. The dynamic layer draws nothing where a mover has
-    left and none came, and where the board has just come back.
+    only where what is there goes, so that nothing appears out of nothing. z_edge is 0 also where a mover arrives (it is
+    there already) and where one has left and none came. z_new is z in outermost cells that the canvas does not know:
+    what was seen is drawn from the canvas alone. z_under is z where a mover has left what the canvas does not know:
+    what it stood on. The dynamic layer draws nothing where a mover has left and none came, and where the board has just
+    come back, unless the choice there says that something has come meanwhile.
 
     Source: Kim et al. 2020, arXiv:2005.12126, section 3.1.
 
@@ -171,13 +172,16 @@ class GridSimulator(nn.Module):
             known, back = view.known, view.back
         gate, bias = self.gate(g)[:, :, None, None].chunk(2, 1)
         v = gate.sigmoid() * self.local(near) + bias
+        looks = self.choices.looks_like(lifted)
         if noise is None:
             z, nats, log_q = v.new_zeros(len(v), self.config.options, self.rows, self.cols), v.new_zeros(0), None
         else:
-            z, nats, log_q = self._choose(v + self.position, lifted, noise, temperature, after)
+            others = self.choices.in_view(looks, rest)
+            z, nats, log_q = self._choose(v + self.position, others, noise, temperature, after)
         arrived, count = self.movers(lifted, presence, z)
         left = (1 - rest) * (count == 0)
-        edge = self.edge * (1 - back) * (count == 0) * (1 - left)
+        same = back * (count == 0) * (1 - z.detach()[:, NOTHING + 1 :].sum(1, keepdim=True))  # home is as it was
+        edge = self.edge * (1 - same) * (count == 0) * (1 - left)
         u = F.relu(rest * v + self.position + self.choice(z * edge) + self.arrived(torch.cat([arrived, count], 1)))
         u = u + self.mix(u)
         i, f, o, y, d = self.cell(u).float().chunk(5, 1)
@@ -185,24 +189,25 @@ class GridSimulator(nn.Module):
         h = o.sigmoid() * c.tanh()
         new, under = self.edge * (1 - known) * (1 - left), (1 - known) * left
         still = F.relu(self.still(torch.cat([static, z * new, z * under], 1)))
-        quiet = torch.maximum(back, left)
+        quiet = torch.maximum(same, left)
         image, layers = self.renderer(still, torch.cat([h, F.relu(d)], 1), quiet)
         none = presence.new_zeros(0)
         told = (none, none) if log_q is None else (self.movers.log_ways(log_q), log_q)
-        moving = Moving(moves, presence, count[:, 0], quiet[:, 0], *told)
+        moving = Moving(moves, presence, count[:, 0], quiet[:, 0], back[:, 0], looks, *told)
         return Step({"h": h, "c": c, **following}, image, nats, layers, moving)
 
     def _choose(
-        self, v: Tensor, lifted: Tensor, noise: Tensor, temperature: Tensor | None, after: Tensor | None
+        self, v: Tensor, seen: InView, noise: Tensor, temperature: Tensor | None, after: Tensor | None
     ) -> tuple[Tensor, Tensor, Tensor | None]:
         given = 0 if after is None else len(after)
         parts: list[Tensor] = []
         nats, log_q = noise.new_zeros(0), None
         if after is not None and given:
-            chosen = self.choices.from_frame(v[:given], lifted[:given], after, noise[:given])
+            chosen = self.choices.from_frame(v[:given], InView(*(x[:given] for x in seen)), after, noise[:given])
             parts.append(chosen.weights)
             nats, log_q = chosen.nats, chosen.log_q
         if given < len(v):
             own = None if temperature is None else temperature[given:]
-            parts.append(self.choices.from_prior(v[given:], lifted[given:], noise[given:], own).weights)
+            rest = InView(*(x[given:] for x in seen))
+            parts.append(self.choices.from_prior(v[given:], rest, noise[given:], own).weights)
         return torch.cat(parts), nats, log_q
