@@ -187,7 +187,7 @@ def test_what_is_in_view_weighs_on_the_logits_of_the_outermost_cells() -> None:
     assert not seen.movers.requires_grad
     local, weights = torch.zeros(1, 8, 4, 3), torch.zeros(1, 3, 4, 3)
     more = prior.prior(local, seen, weights) - prior.prior(local, alone, weights)
-    expected = 4 * seen.movers @ prior.prior_known.weight.T
+    expected = 16 * seen.movers @ prior.prior_known.weight.T
     torch.testing.assert_close(more[0], expected[0, :, None, None] * prior.edge)
 
 
@@ -201,7 +201,7 @@ def test_what_was_drawn_in_a_free_outermost_cell_is_in_view_for_the_next() -> No
     seen = InView(torch.zeros(1, 3), prior.edge.expand(1, 1, -1, -1).clone())
     more = prior.prior(local, seen, weights) - prior.prior(local, seen, 0 * weights)
     later = prior.edge * (prior.turn > 0)
-    torch.testing.assert_close(more[0], 4 * prior.prior_known.weight[:, 1, None, None] * later)
+    torch.testing.assert_close(more[0], 16 * prior.prior_known.weight[:, 1, None, None] * later)
     seen.free[0, 0, 0, 0] = 0  # a mover is there: what was drawn says where it goes
     assert torch.equal(prior.prior(local, seen, weights), prior.prior(local, seen, 0 * weights))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from worldsim.gamegan.grid.kinds import find_kinds, kind_of
+from worldsim.gamegan.grid.kinds import NOTHING, find_kinds, kind_of, likeness
 
 CELL = 3
 
@@ -49,3 +49,10 @@ def test_more_patches_than_kinds_are_shared_among_them() -> None:
 def test_the_same_seed_finds_the_same() -> None:
     cells = torch.rand(20, 4, 4, generator=torch.Generator().manual_seed(2))
     assert torch.equal(find_kinds(pictures(cells), CELL, 5, 3), find_kinds(pictures(cells), CELL, 5, 3))
+
+
+def test_what_is_like_no_kind_is_nothing() -> None:
+    kinds = torch.stack([torch.zeros(3 * CELL**2), torch.ones(3 * CELL**2)])
+    shades = torch.tensor([0.0, 0.09, 0.11, 0.5, 0.89, 0.91, 1.0, 1.0]).view(1, 1, 2, 4).expand(1, 3, -1, -1)
+    grey = shades.repeat_interleave(CELL, 2).repeat_interleave(CELL, 3)
+    assert likeness(grey, kinds, CELL).tolist() == [[[1, 1, NOTHING, NOTHING], [NOTHING, 2, 2, 2]]]

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from worldsim.data.windows import Batch
 from worldsim.gamegan.adversary import Losses, Play, critic_losses, generator_losses
 from worldsim.gamegan.flat import FlatSimulator
-from worldsim.gamegan.grid.kinds import NOTHING, kind_of
+from worldsim.gamegan.grid.kinds import NOTHING, kind_of, likeness
 from worldsim.gamegan.grid.lessons import agree, foreseeable, together, told_motion
 from worldsim.gamegan.grid.motion import Motion, as_it_lies, find_motion, unlike
 from worldsim.gamegan.grid.movers import price
@@ -235,17 +235,18 @@ class GameGANObjective(nn.Module):
         Where the board has come back into view, only what moves can have come: kinds of which a third of the cells do.
         """
         cell, valid = self.settings.grid.cell, kept.bool().flatten()[:, None, None]
-        real = 1 + kind_of(play.real[: len(kept)].flatten(0, 1), kinds, cell).unflatten(0, (len(kept), -1))
-        before, now = as_it_lies(real[:, :-1].flatten(0, 1), found.view), real[:, 1:].flatten(0, 1)
-        for cells, total in ((found.moved, self.kind_moved), (before > 0, self.kind_seen)):
+        real = play.real[: len(kept)]
+        now = 1 + kind_of(real[:, 1:].flatten(0, 1), kinds, cell)
+        before = as_it_lies(likeness(real[:, :-1].flatten(0, 1), kinds, cell), found.view)
+        for cells, total in ((found.moved, self.kind_moved), (before != NOTHING, self.kind_seen)):
             total += torch.bincount(before[cells & valid], minlength=len(total))
         choices, presence, back, looks = together(rollout, len(kept), "choices", "presence", "back", "looks")
         moves = (3 * self.kind_moved > self.kind_seen)[now]
         nothing = (self.simulator.edge > 0) & (presence <= 0) & ~found.moved & ~found.entered
         named = torch.where(found.entered & (moves | (back == 0)), now, NOTHING)
         came = F.nll_loss(choices, named, reduction="none") * (found.entered | nothing)
-        mine = as_it_lies(1 + kind_of(shown, kinds, cell), found.view)
-        alike = F.nll_loss(looks, mine, reduction="none") * ((presence > 0) & (mine > 0))
+        mine = as_it_lies(likeness(shown, kinds, cell), found.view)
+        alike = F.nll_loss(looks, mine, reduction="none") * (presence > 0)
         return ((came + alike).sum((1, 2)).view(kept.shape) * kept).sum()
 
     def _rarity(self, frames: Tensor, real: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from worldsim.noise import uniforms
 
 _PASSES = 4
 _FLOOR = 0.0005  # share of the uniform distribution in each posterior, so that no alternative is ever lost
-_GAIN = 4.0  # on the logits that movers in view add: seldom needed, they would be learned too slowly
+_GAIN = 16.0  # of the logits that movers in view add: seldom needed, they would be learned too slowly
 
 
 class Chosen(NamedTuple):
@@ -42,7 +42,7 @@ class Choices(nn.Module):
     all eight neighbours of a cell fall into other passes. Posterior ``q(z_i | v_i, s')``, s' the encoded real next
     picture around i. Samples are one-hot with the gradient of their probabilities.
 
-    What is in view does not come into view as well. So in the outermost cells ``4 A max_i softmax(W l_i)`` is added to
+    What is in view does not come into view as well. So in the outermost cells ``16 A max_i softmax(W l_i)`` is added to
     the prior's logits, the maximum over all movers and over what was drawn before in the outermost cells. W is told
     (`worldsim.gamegan.objective`) which kind each mover looks like, so that A has no more to learn than which kinds
     shut each other out: from l through a hidden layer that took longer than a training lasts.

@@ -9,6 +9,7 @@ from torch import Tensor
 NOTHING = 0
 """The alternative that says that nothing comes into view in a cell; alternative 1 + k shows kind k."""
 _ROUNDS = 10
+_LIKE = 0.1  # mean difference up to which a patch is like its kind, pixels within [0, 1]
 
 
 def find_kinds(pictures: Tensor, cell: int, count: int, seed: int = 0) -> Tensor:
@@ -45,6 +46,16 @@ def kind_of(pictures: Tensor, kinds: Tensor, cell: int) -> Tensor:
     cells = _patches(pictures, cell)
     found = _squares(cells.permute(0, 2, 3, 1).flatten(0, 2), kinds).argmin(1)
     return found.view(len(cells), *cells.shape[2:])
+
+
+def likeness(pictures: Tensor, kinds: Tensor, cell: int) -> Tensor:
+    """The alternative that would draw what is in each cell, NOTHING where none would: (n, C, H, W) -> (n, R, C) int64.
+
+    The player is like none in Pac-Man: he never comes into view. The nearest kind of him was a ghost.
+    """
+    kind = kind_of(pictures, kinds, cell)
+    centres = kinds[kind].permute(0, 3, 1, 2)
+    return torch.where((_patches(pictures, cell) - centres).abs().mean(1) < _LIKE, 1 + kind, NOTHING)
 
 
 def _patches(pictures: Tensor, cell: int) -> Tensor:
