@@ -42,10 +42,10 @@ class Choices(nn.Module):
     all eight neighbours of a cell fall into other passes. Posterior ``q(z_i | v_i, s')``, s' the encoded real next
     picture around i. Samples are one-hot with the gradient of their probabilities.
 
-    What is in view does not come into view as well. So in the outermost cells ``16 A max_i softmax(W l_i)`` is added to
-    the prior's logits, the maximum over all movers and over what was drawn before in the outermost cells. W is told
-    (`worldsim.gamegan.objective`) which kind each mover looks like, so that A has no more to learn than which kinds
-    shut each other out: from l through a hidden layer that took longer than a training lasts.
+    What is in view does not come into view as well. So in outermost cells without a mover (in one with a mover the
+    alternatives say where it goes) ``16 A max_i softmax(W l_i)`` is added to the prior's logits, the maximum over all
+    movers and over what was drawn before in such cells. W is told (`worldsim.gamegan.objective`) which kind each mover
+    looks like, so that A has no more to learn than which kinds shut each other out.
 
     Training pays ``balance * KL(sg q | p) + (1 - balance) * KL(q | sg p)``, cell by cell.
 
@@ -84,6 +84,7 @@ class Choices(nn.Module):
         self.prior_near = nn.Conv2d(options, hidden, 3, padding=1, bias=False)
         self.prior_drawn = nn.Linear(options, hidden, bias=False)
         self.prior_known = nn.Linear(options, options, bias=False)
+        nn.init.zeros_(self.prior_known.weight)
         self.prior_out = nn.Conv2d(hidden, options, 1)
         self.looks = nn.Conv2d(lifted, options, 1)
         self.posterior_own = nn.Conv2d(inputs, hidden, 1)
@@ -130,7 +131,7 @@ class Choices(nn.Module):
         if earlier is not None:
             x = x + self.prior_near(earlier) + self.prior_drawn(earlier.amax((2, 3)))[:, :, None, None]
             there = torch.maximum(there, (earlier * seen.free).amax((2, 3)))
-        out: Tensor = self.prior_out(F.relu(x)) + _GAIN * self.prior_known(there)[:, :, None, None] * self.edge
+        out: Tensor = self.prior_out(F.relu(x)) + _GAIN * self.prior_known(there)[:, :, None, None] * seen.free
         return out
 
     def from_frame(self, v: Tensor, seen: InView, after: Tensor, noise: Tensor) -> Chosen:
