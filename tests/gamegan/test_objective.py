@@ -13,7 +13,7 @@ from worldsim.data.windows import Batch
 from worldsim.errors import BadInput
 from worldsim.gamegan import objective as module
 from worldsim.gamegan.adversary import Play
-from worldsim.gamegan.grid.lessons import agree, foreseeable, told_motion
+from worldsim.gamegan.grid.lessons import Compared, agree, foreseeable, told_motion
 from worldsim.gamegan.grid.motion import STAY, Motion
 from worldsim.gamegan.judges.judges import JudgeConfig
 from worldsim.gamegan.objective import GameGANObjective
@@ -414,11 +414,11 @@ def test_movers_are_told_where_dream_and_reality_agree() -> None:
     torch.testing.assert_close(told_motion(vanished, apart, rollout, torch.ones(1, 1)), held - ways[0, STAY, 0, 1])
     # The prior does not learn from whom reality does not know, nor, but at the edge, from whom it has lost.
     edge = torch.zeros(1, 4)
-    assert foreseeable(found, apart, rollout, edge).tolist() == [[[True, True, False, True]]]
-    assert foreseeable(vanished, apart, rollout, edge).tolist() == [[[False, True, False, True]]]
-    assert foreseeable(vanished, apart, rollout, 1 - edge).tolist() == [[[True, True, False, True]]]
+    assert foreseeable(Compared(found, ways, apart), rollout, edge).tolist() == [[[True, True, False, True]]]
+    assert foreseeable(Compared(vanished, ways, apart), rollout, edge).tolist() == [[[False, True, False, True]]]
+    assert foreseeable(Compared(vanished, ways, apart), rollout, 1 - edge).tolist() == [[[True, True, False, True]]]
     gone = Rollout(*rollout[:-1], [moving._replace(presence=-presence)])
-    assert foreseeable(vanished, apart, gone, edge).all()
+    assert foreseeable(Compared(vanished, ways, apart), gone, edge).all()
 
 
 def test_the_kernel_is_told_how_the_view_moved_while_choices_are_still_mute(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from worldsim.data.windows import Batch
 from worldsim.gamegan.adversary import Losses, Play, critic_losses, generator_losses
 from worldsim.gamegan.flat import FlatSimulator
 from worldsim.gamegan.grid.kinds import NOTHING, kind_of, likeness
-from worldsim.gamegan.grid.lessons import agree, foreseeable, together, told_motion
+from worldsim.gamegan.grid.lessons import Compared, agree, foreseeable, together, told_motion
 from worldsim.gamegan.grid.motion import Motion, as_it_lies, find_motion, unlike
 from worldsim.gamegan.grid.movers import price
 from worldsim.gamegan.judges.judges import Judges
@@ -139,10 +139,9 @@ class GameGANObjective(nn.Module):
         count = kept.sum().clamp(min=1)
         error = (rollout.images[:paired] - play.real[:paired, 1:]).float().square()
         rare = None if self.colours is None else self._weights(batch.frames[:paired, 1:])
-        found = self._found(batch, play, paired) if self._matches and rollout.moving else None
-        if found is not None:
-            shown = self._shown(play, rollout, paired)
-            apart = unlike(shown, play.real[:paired, :-1].float().flatten(0, 1), found.view, self.settings.grid.cell)
+        compared = self._compared(batch, play, rollout, paired)
+        if compared is not None:
+            found, shown, apart = compared
             more = 1 + (weights.changed - 1) * found.changed.float()
             if weights.motion:
                 more = more * agree(found, apart, rollout, paired)
@@ -153,20 +152,16 @@ class GameGANObjective(nn.Module):
             error = error * rare
         losses = {"reconstruction": weights.reconstruction * (error.sum((2, 3, 4)) * kept).sum() / count}
         if rollout.nats.numel():
-            prior, posterior = rollout.nats.flatten(0, 1).unbind(1)
-            if found is not None:
-                prior = prior * foreseeable(found, apart, rollout, self.simulator.edge)
-            nats = (prior + posterior).sum((1, 2)).view(kept.shape)
-            losses["choices"] = weights.choices * (nats * kept).sum() / count
+            losses["choices"] = weights.choices * self._chosen(compared, rollout, kept) / count
         if weights.mask and rollout.layers:
             area = torch.stack([layer.masks[:, 1:].sum((1, 2, 3, 4)) for layer in rollout.layers], 1)
             losses["mask"] = weights.mask * (area[:paired] * kept).sum() / count
         if weights.movers and rollout.moving:
             held = torch.stack([price(moving.presence[:paired]) for moving in rollout.moving], 1)
             losses["movers"] = weights.movers * (held * kept).sum() / count
-        if weights.motion and found is not None:
+        if weights.motion and compared is not None:
             losses["motion"] = weights.motion * told_motion(found, apart, rollout, kept) / count
-        if self.kinds is not None and found is not None and rollout.nats.numel():
+        if self.kinds is not None and compared is not None and rollout.nats.numel():
             losses["kinds"] = weights.kinds * self._named(self.kinds, found, shown, play, rollout, kept) / count
         features = torch.cat([rollout.features[:, :-1], play.actions, rollout.features[:, 1:]], 2)[:paired]
         nats = self.outcome.loss(features, batch.rewards[:paired], batch.terminated[:paired], play.mask[:paired])
@@ -219,15 +214,27 @@ class GameGANObjective(nn.Module):
             self.settings.grid.cell,
         )
 
-    def _shown(self, play: Play, rollout: Rollout, rows: int) -> Tensor:
-        """The pictures that the first rows' steps began with, real ones first: (rows * T, C, H, W) within [0, 1]."""
+    def _compared(self, batch: Batch, play: Play, rollout: Rollout, rows: int) -> Compared | None:
+        """The steps of the first rows beside the real ones; None where nothing is told by it."""
+        if not self._matches or not rollout.moving:
+            return None
+        found = self._found(batch, play, rows)
         own = rollout.images[:rows, play.warm - 1 : -1].detach().float().clamp(0, 1)
-        return torch.cat([play.real[:rows, : play.warm].float(), own], 1).flatten(0, 1)
+        shown = torch.cat([play.real[:rows, : play.warm].float(), own], 1).flatten(0, 1)
+        real = play.real[:rows, :-1].float().flatten(0, 1)
+        return Compared(found, shown, unlike(shown, real, found.view, self.settings.grid.cell))
 
     def _pixels(self, cells: Tensor, kept: Tensor) -> Tensor:
         """Numbers of cells (rows * T, R, C) as numbers of pixels (rows, T, 1, H, W)."""
         cell = self.settings.grid.cell
         return cells.repeat_interleave(cell, 1).repeat_interleave(cell, 2).unflatten(0, kept.shape)[:, :, None]
+
+    def _chosen(self, compared: Compared | None, rollout: Rollout, kept: Tensor) -> Tensor:
+        """Nats of the choices, summed over the steps kept."""
+        prior, posterior = rollout.nats.flatten(0, 1).unbind(1)
+        if compared is not None:
+            prior = prior * foreseeable(compared, rollout, self.simulator.edge)
+        return ((prior + posterior).sum((1, 2)).view(kept.shape) * kept).sum()
 
     def _named(self, kinds: Tensor, found: Motion, shown: Tensor, play: Play, rollout: Rollout, kept: Tensor) -> Tensor:
         """Nats of what came into view in the real pictures, and of what each mover looks like, over the steps kept.

@@ -17,6 +17,7 @@ from worldsim.gamegan.grid.kinds import find_kinds
 from worldsim.gamegan.grid.simulator import GridConfig
 from worldsim.gamegan.objective import GameGANObjective
 from worldsim.gamegan.presets import PRESETS, Settings
+from worldsim.gamegan.prior import PriorObjective
 from worldsim.gamegan.signal import to_signal
 from worldsim.gamegan.world import GameGANConfig, GameGANWorld
 from worldsim.heads import recorded_outcomes
@@ -105,10 +106,10 @@ class TrainGameGAN(TrainCommand):
             more["started_from"] = begin_as(model, self.start_from)
         self._claim(settings)
         done = self.fit(model, settings, recording)
-        return self.finish("gamegan", model, recording, False, [done], **more)
+        return self.finish("gamegan", model, recording, False, done, **more)
 
-    def fit(self, model: GameGANWorld, settings: Settings, recording: Recording) -> FitResult:
-        """Train it."""
+    def fit(self, model: GameGANWorld, settings: Settings, recording: Recording) -> list[FitResult]:
+        """Train the prior of its choices alone, if it has one, after all else; all else comes last in the list."""
         windows = Windows(recording, settings.length, settings.batch, seed=self.seed)
         colours = kinds = None
         if settings.colours or settings.weights.kinds:
@@ -135,7 +136,24 @@ class TrainGameGAN(TrainCommand):
         )
         if self.sample_every is not None:
             config = replace(config, sample_every=self.sample_every)
-        return fit(objective, windows.batch, config, self.out, "gamegan")
+        done = [fit(objective, windows.batch, config, self.out, "gamegan")]
+        if settings.simulator == "grid" and settings.informed and settings.prior_share:
+            done.insert(0, self._fit_prior(PriorObjective(model, settings, colours), settings, recording))
+        return done
+
+    def _fit_prior(self, objective: PriorObjective, settings: Settings, recording: Recording) -> FitResult:
+        windows = Windows(recording, settings.length, 3 * settings.batch, seed=self.seed + 1)
+        steps = max(1, round(settings.prior_share * settings.steps))
+        config = self.fit_config(
+            steps,
+            learning_rate=settings.prior_rate,
+            schedule="cosine",
+            warmup=steps // 10,
+            betas=settings.betas,
+            sample_every=0,
+            checkpoint_every=max(1, min(50, steps // 4)),
+        )
+        return fit(objective, windows.batch, config, self.out, "prior")
 
     def _claim(self, settings: Settings) -> None:
         """Write down what is trained here, and refuse to go on with something else."""

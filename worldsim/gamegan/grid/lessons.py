@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from worldsim.gamegan.grid.motion import Motion
 from worldsim.gamegan.rollout import Rollout
+
+
+class Compared(NamedTuple):
+    """Steps of a roll-out beside the real ones."""
+
+    found: Motion  # in the real pictures
+    shown: Tensor  # (n, C, H, W), the pictures that the steps began with
+    apart: Tensor  # (n, R, C) bool, cells that were others there than in reality, as they lie after the step
 
 
 def together(rollout: Rollout, rows: int, *names: str) -> list[Tensor]:
@@ -48,11 +58,11 @@ def told_motion(found: Motion, apart: Tensor, rollout: Rollout, kept: Tensor) ->
     return (nats.view(kept.shape) * kept).sum()
 
 
-def foreseeable(found: Motion, apart: Tensor, rollout: Rollout, edge: Tensor) -> Tensor:
+def foreseeable(compared: Compared, rollout: Rollout, edge: Tensor) -> Tensor:
     """Cells whose choices the prior learns from, (rows * T, R, C): all but movers of which reality says nothing.
 
     A mover that is in the dream alone, or that is hidden in the real picture, may be sent anywhere by a posterior that
     looks for it there: a seventh of them into walls, and the prior learned to do so.
     """
     (presence,) = together(rollout, len(rollout.nats), "presence")
-    return ~((presence > 0) & (apart | (found.vanished & (edge == 0))))
+    return ~((presence > 0) & (compared.apart | (compared.found.vanished & (edge == 0))))
