@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+import pytest
 import torch
 
 from tests.gamegan.sizes import settings, world
 from tests.gamegan.test_objective import a_batch, seeded
-from worldsim.gamegan.presets import PRESETS
+from worldsim.gamegan import prior as module
 from worldsim.gamegan.prior import PriorObjective
 from worldsim.training import FitConfig, fit
 
@@ -27,9 +26,35 @@ def test_only_the_prior_learns_and_it_comes_nearer_to_the_posterior(tmp_path) ->
     assert all(name.startswith("simulator.choices.prior_") for name in changed), changed
 
 
-def test_it_pays_what_the_simulators_own_training_pays_for_the_choices() -> None:
-    chosen = settings("small", judges=None, weights=replace(PRESETS["small"].weights, choices=1.0))
+def test_what_comes_is_not_learned_where_a_mover_is_not_as_in_reality(monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen = settings("small", judges=None)
     made, batch = PriorObjective(world(chosen.simulator, grid=chosen.grid), chosen), a_batch(ended=1)
-    whole = super(PriorObjective, made).loss(batch, seeded(), "generator")[1]["choices"]
-    made.step.fill_(made.settings.steps)
-    torch.testing.assert_close(made.loss(batch, seeded(), "prior")[0], whole)
+    with torch.no_grad():
+        made.simulator.movers.presence.weight.zero_()
+        made.simulator.movers.presence.bias.fill_(-50)
+    whole = float(made.loss(batch, seeded(), "prior")[0].detach())  # no mover, so nothing contradicts
+    kept = batch.mask.flatten()
+    paid = []
+    original = module.contradicted
+
+    def spy(compared, rollout):
+        paid.append((rollout.nats[:, :, 0].flatten(0, 1).sum((1, 2)) * kept).sum() / kept.sum())
+        assert not original(compared, rollout).any()
+        presence = [moving.presence.clone() for moving in rollout.moving]
+        presence[1][0, 2, 2] = 1  # row 0, step 1
+        steps = [moving._replace(presence=p) for moving, p in zip(rollout.moving, presence, strict=True)]
+        other = rollout._replace(moving=steps)
+        apart = torch.zeros_like(compared.apart)
+        assert not original(compared._replace(apart=apart), other).any()
+        apart[1, 2, 2] = True
+        found = original(compared._replace(apart=apart), other)
+        expected = torch.zeros_like(found)
+        expected[1] = True
+        expected[1, 2, 2] = False
+        assert torch.equal(found, expected)
+        return found
+
+    monkeypatch.setattr(module, "contradicted", spy)
+    less = float(made.loss(batch, seeded(), "prior")[0].detach())
+    assert whole == pytest.approx(float(paid[0].detach()), rel=1e-5)
+    assert less < whole

@@ -152,7 +152,11 @@ class GameGANObjective(nn.Module):
             error = error * rare
         losses = {"reconstruction": weights.reconstruction * (error.sum((2, 3, 4)) * kept).sum() / count}
         if rollout.nats.numel():
-            losses["choices"] = weights.choices * self._chosen(compared, rollout, kept) / count
+            prior, posterior = rollout.nats.flatten(0, 1).unbind(1)
+            if compared is not None:
+                prior = prior * foreseeable(compared, rollout, self.simulator.edge)
+            nats = (prior + posterior).sum((1, 2)).view(kept.shape)
+            losses["choices"] = weights.choices * (nats * kept).sum() / count
         if weights.mask and rollout.layers:
             area = torch.stack([layer.masks[:, 1:].sum((1, 2, 3, 4)) for layer in rollout.layers], 1)
             losses["mask"] = weights.mask * (area[:paired] * kept).sum() / count
@@ -228,13 +232,6 @@ class GameGANObjective(nn.Module):
         """Numbers of cells (rows * T, R, C) as numbers of pixels (rows, T, 1, H, W)."""
         cell = self.settings.grid.cell
         return cells.repeat_interleave(cell, 1).repeat_interleave(cell, 2).unflatten(0, kept.shape)[:, :, None]
-
-    def _chosen(self, compared: Compared | None, rollout: Rollout, kept: Tensor) -> Tensor:
-        """Nats of the choices, summed over the steps kept."""
-        prior, posterior = rollout.nats.flatten(0, 1).unbind(1)
-        if compared is not None:
-            prior = prior * foreseeable(compared, rollout, self.simulator.edge)
-        return ((prior + posterior).sum((1, 2)).view(kept.shape) * kept).sum()
 
     def _named(self, kinds: Tensor, found: Motion, shown: Tensor, play: Play, rollout: Rollout, kept: Tensor) -> Tensor:
         """Nats of what came into view in the real pictures, and of what each mover looks like, over the steps kept.

@@ -9,13 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from worldsim.data.windows import Batch
+from worldsim.gamegan.grid.lessons import contradicted, foreseeable
 from worldsim.gamegan.objective import GameGANObjective
 from worldsim.gamegan.presets import Settings
 from worldsim.gamegan.world import GameGANWorld
 
 
 class PriorObjective(GameGANObjective):
-    """``KL(q | p)`` of the choices, moving p alone; all else of the simulator stays as it is.
+    """``balance * KL(q | p)`` of the choices, moving p alone; all else of the simulator stays as it is.
 
     While the simulator learns, what the prior is to foresee changes under it, and what is rare (a ghost that is in view
     does not come into view as well) is drowned in the few stretches of an update. Alone it can take three times as many
@@ -45,5 +46,7 @@ class PriorObjective(GameGANObjective):
         """Nats a step."""
         play, rollout = self._play(batch, generator, judged=False)
         kept = play.mask.float()
-        compared = self._compared(batch, play, rollout, len(kept))
-        return self._chosen(compared, rollout, kept) / kept.sum().clamp(min=1), {}
+        prior = rollout.nats[:, :, 0].flatten(0, 1)
+        if (compared := self._compared(batch, play, rollout, len(kept))) is not None:
+            prior = prior * foreseeable(compared, rollout, self.simulator.edge) * ~contradicted(compared, rollout)
+        return (prior.sum((1, 2)).view(kept.shape) * kept).sum() / kept.sum().clamp(min=1), {}

@@ -66,3 +66,14 @@ def foreseeable(compared: Compared, rollout: Rollout, edge: Tensor) -> Tensor:
     """
     (presence,) = together(rollout, len(rollout.nats), "presence")
     return ~((presence > 0) & (compared.apart | (compared.found.vanished & (edge == 0))))
+
+
+def contradicted(compared: Compared, rollout: Rollout) -> Tensor:
+    """Cells without a mover in steps in which some mover of the dream is not where it is in reality: (rows * T, R, C).
+
+    There a ghost may come into view in reality that is in the dream's view already. Who learns from it what comes,
+    learns to double ghosts.
+    """
+    (presence,) = together(rollout, len(rollout.nats), "presence")
+    held = presence > 0
+    return ~held & (held & compared.apart).flatten(1).any(1)[:, None, None]
