@@ -61,7 +61,7 @@ class Settings:
     informed: bool = True
     """Whether choices are read off the real next frame in training (the noise encoder of the grid); else they are drawn
     from the prior, which nothing but the reconstruction teaches."""
-    prior_share: float = 0.05
+    prior_share: float = 0.08
     """Updates, as a share of the run's, that the prior of the choices gets alone when all else has been learned, each
     of three times as many stretches (only on a grid, and if informed)."""
     prior_rate: float = 5e-3
