@@ -404,7 +404,7 @@ def test_movers_are_told_where_dream_and_reality_agree() -> None:
     arrived = found._replace(came=apart)
     assert agree(arrived, apart, rollout, 1).tolist() == [[[True, True, True, False]]]
     # Who goes to one that stands there must come in reality too: both are drawn.
-    met = Rollout(*rollout[:-1], [moving._replace(count=2 * moving.count)])
+    met = Rollout(*rollout[:-1], [moving._replace(coming=2 * moving.coming)])
     assert agree(found, apart, met, 1).tolist() == [[[True, False, False, False]]]
     assert agree(arrived, apart, met, 1).tolist() == [[[True, False, True, False]]]
     alone = arrived._replace(alike=apart)  # in reality nothing but that which came is seen there

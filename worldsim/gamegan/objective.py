@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -154,7 +154,7 @@ class GameGANObjective(nn.Module):
         if rollout.nats.numel():
             prior, posterior = rollout.nats.flatten(0, 1).unbind(1)
             if compared is not None:
-                prior = prior * foreseeable(compared, rollout, self.simulator.edge)
+                prior = prior * foreseeable(compared, rollout, self._edge)
             nats = (prior + posterior).sum((1, 2)).view(kept.shape)
             losses["choices"] = weights.choices * (nats * kept).sum() / count
         if weights.mask and rollout.layers:
@@ -198,6 +198,11 @@ class GameGANObjective(nn.Module):
         rollout = roll_out(self.simulator, real, actions, None if mute else noise, warm, given, self.scale, blur)
         told = noise if self.recognised else None
         return Play(real, rollout.images, actions, told, batch.mask, warm), rollout
+
+    @property
+    def _edge(self) -> Tensor:
+        """(R, C): 1 in the outermost cells of a grid."""
+        return cast(Tensor, self.simulator.edge)
 
     @property
     def _matches(self) -> bool:
@@ -246,7 +251,7 @@ class GameGANObjective(nn.Module):
             total += torch.bincount(before[cells & valid], minlength=len(total))
         choices, presence, back, looks = together(rollout, len(kept), "choices", "presence", "back", "looks")
         moves = (3 * self.kind_moved > self.kind_seen)[now]
-        nothing = (self.simulator.edge > 0) & (presence <= 0) & ~found.moved & ~found.entered
+        nothing = (self._edge > 0) & (presence <= 0) & ~found.moved & ~found.entered
         named = torch.where(found.entered & (moves | (back == 0)), now, NOTHING)
         came = F.nll_loss(choices, named, reduction="none") * (found.entered | nothing)
         mine = as_it_lies(likeness(shown, kinds, cell), found.view)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -37,7 +38,8 @@ class PriorObjective(GameGANObjective):
     def turns(self) -> dict[str, Iterable[nn.Parameter]]:
         """The prior's parameters; those of all else have no gradient from here on."""
         self.requires_grad_(False)
-        own = [p for name, p in self.simulator.choices.named_parameters() if name.startswith("prior_")]
+        choices = cast(nn.Module, self.simulator.choices)
+        own = [p for name, p in choices.named_parameters() if name.startswith("prior_")]
         for parameter in own:
             parameter.requires_grad_(True)
         return {"prior": own}
@@ -48,5 +50,5 @@ class PriorObjective(GameGANObjective):
         kept = play.mask.float()
         prior = rollout.nats[:, :, 0].flatten(0, 1)
         if (compared := self._compared(batch, play, rollout, len(kept))) is not None:
-            prior = prior * foreseeable(compared, rollout, self.simulator.edge) * ~contradicted(compared, rollout)
+            prior = prior * foreseeable(compared, rollout, self._edge) * ~contradicted(compared, rollout)
         return (prior.sum((1, 2)).view(kept.shape) * kept).sum() / kept.sum().clamp(min=1), {}

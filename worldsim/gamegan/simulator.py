@@ -21,7 +21,7 @@ class Moving(NamedTuple):
 
     view: Tensor  # (B, 9) log-probabilities of where the view goes
     presence: Tensor  # (B, R, C) logits that a cell holds something that moves
-    count: Tensor  # (B, R, C) how many such things come to it
+    coming: Tensor  # (B, R, C) how many such things come to it
     quiet: Tensor  # (B, R, C) 1 where only what was remembered is drawn
     back: Tensor  # (B, R, C) 1 where what was remembered has just come back into view
     looks: Tensor  # (B, K, R, C) log-probabilities of the kind that each such thing looks like

@@ -32,7 +32,7 @@ def agree(found: Motion, apart: Tensor, rollout: Rollout, rows: int) -> Tensor:
     ground to look a little like what might stand there. (For the same reason rare colours weigh no more than others in
     cells that are drawn from memory alone: there the ghost that may have come meanwhile shone through.)
     """
-    presence, count = together(rollout, rows, "presence", "count")
+    presence, count = together(rollout, rows, "presence", "coming")
     held = presence > 0
     one = count == 1
     both = (found.came & (one | ~found.alike)) | (found.stayed & ~apart & held & one)
