@@ -1,7 +1,7 @@
 """The bundled GameGAN worlds, from nothing: a recording of the game, and the preset ``small`` trained on it.
 
-    python scripts/gamegan_worlds.py --world pacman    # pacman-gamegan: 51 minutes of a busy core
-    python scripts/gamegan_worlds.py --world maze      # maze-gamegan: 45 minutes
+    python scripts/gamegan_worlds.py --world pacman    # pacman-gamegan: 63 minutes of a busy core
+    python scripts/gamegan_worlds.py --world maze      # maze-gamegan: 74 minutes
 
 Pac-Man is recorded as for ``scripts/pacman_worlds.py`` (a third at random, a third sticky, a third by a half-trained
 player); the maze, in which there is nothing to win, by random and sticky play alone. Every stage goes on where it was
