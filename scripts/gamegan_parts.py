@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import math
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,17 +19,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 import tyro
 
 from worldsim.agents.transfer import append, read
 from worldsim.checkpoint import World
 from worldsim.data.recording import Recording
+from worldsim.data.windows import Windows
 from worldsim.errors import BadInput, Stopped
 from worldsim.gamegan.judges.judges import JudgeConfig
+from worldsim.gamegan.objective import GameGANObjective
 from worldsim.gamegan.presets import Settings
-from worldsim.gamegan.train import Preset, TrainGameGAN
+from worldsim.gamegan.prior import PriorObjective
+from worldsim.gamegan.train import Preset, TrainGameGAN, fitted, untrained
 from worldsim.metrics.reality import reality_of
 from worldsim.metrics.suite import REAL, Suite
+from worldsim.training import FitConfig
+from worldsim.training.turns import give_gradients_to, turns_of
 
 VARIANTS: dict[str, tuple[Preset, dict[str, Any]]] = {
     "whole": ("small", {}),
@@ -62,7 +67,7 @@ SHOWN = (
     ("census", "frames with a ghost twice, steps 1-15"),
     ("home", "walls not as they were, 4 moves and back"),
 )
-PROBE = 8  # updates that tell what one costs
+PROBE = 12  # updates that tell what one costs
 
 
 @dataclass(frozen=True)
@@ -103,26 +108,45 @@ def trainer(args: Args, variant: str, seed: int, out: Path, steps: int, **more: 
     )
 
 
-def seconds_an_update(args: Args, variant: str, **more: Any) -> float:
-    """Of processor time, starting up left out: a long probe less a short one."""
-    spent = []
-    for steps in (1, 1 + PROBE):
-        with tempfile.TemporaryDirectory(prefix="worldsim-probe-") as folder:
-            began = time.process_time()
-            trainer(args, variant, 0, Path(folder), steps, **more).train()
-            spent.append(time.process_time() - began)
-    return max(1e-3, (spent[1] - spent[0]) / PROBE)
+def seconds_an_update(objective: GameGANObjective, windows: Windows, share: float) -> float:
+    """Of processor time, when such a share of the run is done: the median of a few."""
+    config, generator, spent = FitConfig(), torch.Generator().manual_seed(0), []
+    turns = turns_of(objective, config)
+    for index in range(1 + PROBE):  # the first one is slow
+        began = time.process_time()
+        batch = windows.batch(index)
+        objective.step.fill_(int(share * objective.settings.steps))
+        for turn in turns:
+            give_gradients_to(turn, turns)
+            with torch.autocast("cpu", torch.bfloat16):
+                loss, _ = objective.loss(batch, generator, turn.name)
+            turn.update(loss, 0, config, 1)
+        spent.append(time.process_time() - began)
+    give_gradients_to(None, turns)
+    return float(np.median(spent[1:]))
+
+
+def fitting(settings: Settings, seconds: float, plain: float, judged: float, alone: float) -> int:
+    """Updates that fit into the time, from what one takes without critics, with them, and of the prior alone."""
+    share = settings.judged_from if settings.judges else 1.0
+    cost = share * plain + (1 - share) * judged + settings.trains_prior * settings.prior_share * alone
+    return max(1, int(seconds / cost))
 
 
 def updates(args: Args, variant: str) -> int:
-    """As many as fit into the time, with critics for the preset's share of the run."""
-    settings = trainer(args, variant, 0, args.out, 1).settings
-    alone = seconds_an_update(args, variant, judged_from=1.0, mute_until=0.0)
-    if settings.judges is None:
-        return max(1, int(60 * args.minutes / alone))
-    judged = seconds_an_update(args, variant, judged_from=0.0, alone=0, mute_until=0.0)
-    share = settings.judged_from
-    return max(1, int(60 * args.minutes / (share * alone + (1 - share) * judged)))
+    """As many as fit into the time; starting up is not counted."""
+    job, recording = trainer(args, variant, 0, args.out, 1000), Recording(args.data)
+    settings = fitted(job.settings, recording, job.preset)
+    model = untrained(settings, recording, job.preset, 0)
+    windows = Windows(recording, settings.length, settings.batch)
+    objective = job.objective(model, settings, windows)
+    plain, judged = (seconds_an_update(objective, windows, share) for share in (0.7, 0.99))
+    alone = 0.0
+    if settings.trains_prior:
+        windows = Windows(recording, settings.length, 3 * settings.batch)
+        alone = seconds_an_update(PriorObjective(model, settings, objective.colours), windows, 1.0)
+    print(f"{variant}: seconds an update {plain:.3f}, judged {judged:.3f}, of the prior alone {alone:.3f}", flush=True)
+    return fitting(settings, 60 * args.minutes, plain, judged, alone)
 
 
 def measured(world: World, args: Args) -> dict[str, Any]:
@@ -140,7 +164,7 @@ def measured(world: World, args: Args) -> dict[str, Any]:
 def row(args: Args, variant: str, seed: int) -> dict[str, Any]:
     """Train and measure one."""
     folder = args.out / f"{variant}-{seed}"
-    budget = folder.with_suffix(".json")  # beside it: a run that goes on keeps the number of its updates
+    budget = args.out / f"{variant}.json"  # a run that goes on keeps the number of its updates, and all seeds have it
     if not budget.is_file():
         folder.parent.mkdir(parents=True, exist_ok=True)
         budget.write_text(json.dumps({"updates": updates(args, variant)}))

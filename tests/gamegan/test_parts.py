@@ -30,12 +30,13 @@ def test_every_variant_is_the_small_preset_without_one_thing() -> None:
         assert not getattr(judges, name)
 
 
-def test_updates_fill_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_updates_fill_the_time() -> None:
     """Two minutes: three quarters at half a second, a quarter at two and a half, is one second an update."""
-    costs = {1.0: 0.5, 0.0: 2.5}
-    monkeypatch.setattr(parts, "seconds_an_update", lambda args, variant, **more: costs[more["judged_from"]])
-    assert parts.updates(ARGS, "whole") == 120
-    assert parts.updates(ARGS, "no-critics") == 240
+    whole, alone = PRESETS["small"], 1.01 / PRESETS["small"].prior_share
+    assert parts.fitting(whole, 120, 0.5, 2.5, 0.0) == 120
+    assert parts.fitting(parts.replace(whole, judges=None), 120, 0.5, 2.5, 0.0) == 240
+    assert parts.fitting(whole, 120, 0.5, 2.5, alone) == 59  # one more second an update goes to the prior alone
+    assert parts.fitting(parts.replace(whole, informed=False), 120, 0.5, 2.5, alone) == 120
 
 
 def test_the_table_has_means_over_seeds() -> None:

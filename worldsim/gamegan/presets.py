@@ -94,6 +94,11 @@ class Settings:
         if odd := [steps for steps in self.curriculum if steps < 1 or self.length % steps]:
             raise BadInput(f"lengths of the curriculum divide length {self.length}, got {odd[0]}")
 
+    @property
+    def trains_prior(self) -> bool:
+        """Whether there is a prior that learns alone at the end."""
+        return self.simulator == "grid" and self.informed and self.prior_share > 0
+
     def piece(self, share: float) -> int:
         """Steps of a stretch when ``share`` of the run is done."""
         lengths = (*self.curriculum, self.length)

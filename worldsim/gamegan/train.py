@@ -111,17 +111,7 @@ class TrainGameGAN(TrainCommand):
     def fit(self, model: GameGANWorld, settings: Settings, recording: Recording) -> list[FitResult]:
         """Train the prior of its choices alone, if it has one, after all else; all else comes last in the list."""
         windows = Windows(recording, settings.length, settings.batch, seed=self.seed)
-        colours = kinds = None
-        if settings.colours or settings.weights.kinds:
-            frames = torch.cat([windows.batch(i).frames.flatten(0, 1) for i in range(8)])
-            if settings.colours:
-                colours = colour_weights(frames)
-            if settings.simulator == "grid" and settings.weights.kinds:
-                grid, size = settings.grid, model.simulator.image_shape[1:]
-                kinds = find_kinds(to_signal(frames, *size, "unit"), grid.cell, grid.options - 1, self.seed)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed + 1)
-            objective = GameGANObjective(model, settings, colours, kinds)
+        objective = self.objective(model, settings, windows)
         config = self.fit_config(
             settings.steps,
             learning_rate=settings.learning_rate,
@@ -137,9 +127,23 @@ class TrainGameGAN(TrainCommand):
         if self.sample_every is not None:
             config = replace(config, sample_every=self.sample_every)
         done = [fit(objective, windows.batch, config, self.out, "gamegan")]
-        if settings.simulator == "grid" and settings.informed and settings.prior_share:
-            done.insert(0, self._fit_prior(PriorObjective(model, settings, colours), settings, recording))
+        if settings.trains_prior:
+            done.insert(0, self._fit_prior(PriorObjective(model, settings, objective.colours), settings, recording))
         return done
+
+    def objective(self, model: GameGANWorld, settings: Settings, windows: Windows) -> GameGANObjective:
+        """What ``fit`` minimises, with colours and kinds found in the first batches."""
+        colours = kinds = None
+        if settings.colours or settings.weights.kinds:
+            frames = torch.cat([windows.batch(i).frames.flatten(0, 1) for i in range(8)])
+            if settings.colours:
+                colours = colour_weights(frames)
+            if settings.simulator == "grid" and settings.weights.kinds:
+                grid, size = settings.grid, model.simulator.image_shape[1:]
+                kinds = find_kinds(to_signal(frames, *size, "unit"), grid.cell, grid.options - 1, self.seed)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed + 1)
+            return GameGANObjective(model, settings, colours, kinds)
 
     def _fit_prior(self, objective: PriorObjective, settings: Settings, recording: Recording) -> FitResult:
         windows = Windows(recording, settings.length, 3 * settings.batch, seed=self.seed + 1)

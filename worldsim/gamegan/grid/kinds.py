@@ -24,9 +24,9 @@ def find_kinds(pictures: Tensor, cell: int, count: int, seed: int = 0) -> Tensor
     """
     generator = torch.Generator().manual_seed(seed)
     cells = _patches(pictures, cell)
-    edge = torch.ones(cells.shape[2:], dtype=torch.bool)
+    edge = torch.ones(cells.shape[1:3], dtype=torch.bool)
     edge[1:-1, 1:-1] = False
-    patches = cells[:, :, edge].transpose(1, 2).flatten(0, 1)  # (N, D)
+    patches = cells[:, edge].flatten(0, 1)  # (N, D)
     centres = patches[torch.randint(len(patches), (1,), generator=generator)]
     far = _squares(patches, centres)[:, 0]
     for _ in range(count - 1):
@@ -35,7 +35,7 @@ def find_kinds(pictures: Tensor, cell: int, count: int, seed: int = 0) -> Tensor
         centres = torch.cat([centres, patches[pick.clamp(max=len(patches) - 1)]])
         far = torch.minimum(far, _squares(patches, centres[-1:])[:, 0])
     for _ in range(_ROUNDS):
-        mine = F.one_hot(_squares(patches, centres).argmin(1), count).float()
+        mine = F.one_hot(_nearest(patches, centres), count).float()
         held = mine.sum(0)[:, None]
         centres = torch.where(held > 0, mine.T @ patches / held.clamp(min=1), centres)
     return centres
@@ -43,9 +43,7 @@ def find_kinds(pictures: Tensor, cell: int, count: int, seed: int = 0) -> Tensor
 
 def kind_of(pictures: Tensor, kinds: Tensor, cell: int) -> Tensor:
     """The nearest kind of every cell: (n, C, H, W) -> (n, R, C) int64."""
-    cells = _patches(pictures, cell)
-    found = _squares(cells.permute(0, 2, 3, 1).flatten(0, 2), kinds).argmin(1)
-    return found.view(len(cells), *cells.shape[2:])
+    return _nearest(_patches(pictures, cell), kinds)
 
 
 def likeness(pictures: Tensor, kinds: Tensor, cell: int) -> Tensor:
@@ -53,13 +51,21 @@ def likeness(pictures: Tensor, kinds: Tensor, cell: int) -> Tensor:
 
     The player is like none in Pac-Man: he never comes into view. The nearest kind of him was a ghost.
     """
-    kind = kind_of(pictures, kinds, cell)
-    centres = kinds[kind].permute(0, 3, 1, 2)
-    return torch.where((_patches(pictures, cell) - centres).abs().mean(1) < _LIKE, 1 + kind, NOTHING)
+    patches = _patches(pictures, cell)
+    kind = _nearest(patches, kinds)
+    return torch.where((patches - kinds[kind]).abs_().mean(-1) < _LIKE, 1 + kind, NOTHING)
 
 
 def _patches(pictures: Tensor, cell: int) -> Tensor:
-    return F.pixel_unshuffle(pictures.float(), cell)  # (n, C * cell ** 2, R, C)
+    """Each cell's pixels: (n, C, H, W) -> (n, R, C, D), D = C * cell ** 2."""
+    n, channels, height, width = pictures.shape
+    cells = pictures.float().view(n, channels, height // cell, cell, width // cell, cell)
+    return cells.permute(0, 2, 4, 1, 3, 5).reshape(n, height // cell, width // cell, channels * cell**2)
+
+
+def _nearest(patches: Tensor, centres: Tensor) -> Tensor:
+    """(..., D) -> (...) int64; a patch's own square is the same for all centres."""
+    return (centres.square().sum(1) - 2 * patches @ centres.T).argmin(-1)
 
 
 def _squares(patches: Tensor, centres: Tensor) -> Tensor:

@@ -62,7 +62,7 @@ def foreseeable(compared: Compared, rollout: Rollout, edge: Tensor) -> Tensor:
     """Cells whose choices the prior learns from, (rows * T, R, C): all but movers of which reality says nothing.
 
     A mover that is in the dream alone, or that is hidden in the real picture, may be sent anywhere by a posterior that
-    looks for it there: a seventh of them into walls, and the prior learned to do so.
+    looks for it there, into walls too, and the prior learned to do so.
     """
     (presence,) = together(rollout, len(rollout.nats), "presence")
     return ~((presence > 0) & (compared.apart | (compared.found.vanished & (edge == 0))))

@@ -121,9 +121,7 @@ class GridSimulator(nn.Module):
         self.canvas = Canvas(config.memory, content, config.margin) if config.memory else None
         static = config.seen + config.memory
         self.still = nn.Conv2d(static + 2 * config.options, config.hidden, 1)
-        edge = torch.ones(self.rows, self.cols)
-        edge[1:-1, 1:-1] = 0
-        self.register_buffer("edge", edge, persistent=False)
+        self.register_buffer("edge", self.choices.edge, persistent=False)
         self.renderer = LayeredRenderer(config.hidden, 2 * config.hidden, config.painter, channels, config.cell)
 
     def encode(self, image: Tensor) -> Tensor:
