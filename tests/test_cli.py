@@ -103,6 +103,12 @@ def test_bad_arguments_get_one_line(shell: Shell, args: tuple[str, ...]) -> None
     assert done.stderr.count("\n") == 1
 
 
+def test_an_unknown_kind_of_world_gets_one_line(shell: Shell) -> None:
+    done = shell("train", "gamgan", "recordings/pong", "--out", "runs/pong")
+    assert done.returncode == 2
+    assert done.stderr == "worldsim: worldsim train knows no 'gamgan'; did you mean 'gamegan'?\n"
+
+
 def test_list_is_for_people_and_for_programs(shell: Shell) -> None:
     page, data = shell("list").stdout, json.loads(shell("list", "--json").stdout)
     for id in [*data["real"], *(row["id"] for row in data["dreamed"])]:

@@ -16,12 +16,13 @@ import sys
 import warnings
 from collections.abc import Sequence
 from importlib import import_module
-from typing import NamedTuple, Protocol, get_args
+from typing import Any, NamedTuple, Protocol, get_args
 
 from gymnasium.error import Error as GymnasiumError
 
 from worldsim import __version__
 from worldsim.errors import BadInput, Stopped, WorkerDied
+from worldsim.heap import keep_freed_memory
 
 
 class Entry(NamedTuple):
@@ -105,6 +106,7 @@ def _dispatch(args: list[str]) -> int:
     command = parse(name, args[1:])
     if isinstance(command, int):
         return command
+    keep_freed_memory()
     command.run()
     return 0
 
@@ -140,9 +142,18 @@ def parse(name: str, args: Sequence[str]) -> Command | int:
     except SystemExit as stop:
         status = stop.code if isinstance(stop.code, int) else 2
         if status != 0:
+            if (kinds := subcommands(command)) and args and not args[0].startswith("-") and args[0] not in kinds:
+                near = difflib.get_close_matches(args[0], kinds, n=1, cutoff=0.5)
+                hint = f"did you mean {near[0]!r}?" if near else f"one of: {', '.join(kinds)}"
+                return _say(f"worldsim {name} knows no {args[0]!r}; {hint}", status)
             asked = f"{name} {args[0]}" if get_args(command) and args and not args[0].startswith("-") else name
             return _say(f"{condense(complaint.getvalue())} (worldsim {asked} --help lists the options)", status)
         return status
+
+
+def subcommands(command: Any) -> list[str]:
+    """Their names, if the command is a union of classes."""
+    return [part.__metadata__[0].name for part in get_args(command) if hasattr(part, "__metadata__")]
 
 
 def condense(boxed: str) -> str:

@@ -109,6 +109,49 @@ def nobody(rows: int = 1, options: int = 3) -> InView:
     return InView(torch.zeros(rows, options), torch.ones(rows, 1, 2, 2))
 
 
+def test_what_is_never_together_with_what_is_in_view_does_not_come() -> None:
+    """Kind 1 shuts out itself and 2; another mover's kind 2 is in view."""
+    made, rows = choices(4), 64
+    v, noise = torch.randn(rows, 4, 2, 2), torch.randn(rows, 4, generator=torch.Generator().manual_seed(1))
+
+    def drawn(seen: InView) -> set[int]:
+        return set(made.from_prior(v, seen, noise, None).weights.argmax(1).flatten().tolist())
+
+    with torch.no_grad():
+        made.prior_out.weight.zero_()
+    there = nobody(rows, 4)
+    assert {1, 2} <= drawn(there)
+    made.apart[1, 2] = made.apart[2, 1] = made.apart[1, 1] = 1
+    there.movers[:, 2] = 1
+    assert 1 not in drawn(there)
+    assert 2 in drawn(there)
+    there.free[:] = 0  # in cells with a mover the alternatives say where it goes
+    assert 1 in drawn(there)
+
+
+def test_what_is_never_twice_is_not_drawn_twice_though_it_is_in_one_pass() -> None:
+    made = choices(3, 5, 5)  # pass 0: nine cells
+    with torch.no_grad():
+        made.prior_out.bias[1] += 20
+    v, noise = torch.randn(8, 4, 5, 5), torch.randn(8, 25, generator=torch.Generator().manual_seed(1))
+    seen = InView(torch.zeros(8, 3), made.edge.expand(8, 1, 5, 5))
+    count = made.from_prior(v, seen, noise, None).weights[:, 1].sum((1, 2))
+    assert (count == 25).all()
+    made.apart[1, 1] = 1
+    weights = made.from_prior(v, seen, noise, None).weights
+    assert ((weights[:, 1] * made.edge).sum((1, 2)) == 1).all()
+    assert (weights.sum(1) == 1).all()
+    assert (weights[:, NOTHING] * made.edge).sum() > 0
+
+
+def test_a_run_from_before_kinds_shut_each_other_out_goes_on() -> None:
+    made, old = choices(), choices().state_dict()
+    del old["apart"]
+    made.apart[1, 1] = 1
+    made.load_state_dict(old)
+    assert "apart" not in old
+
+
 def test_neighbours_never_fall_into_one_pass() -> None:
     turn = choices(3, 5, 6).turn
     for row, col in itertools.product(range(4), range(5)):

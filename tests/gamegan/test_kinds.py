@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from worldsim.gamegan.grid.kinds import NOTHING, find_kinds, kind_of, likeness
+from worldsim.gamegan.grid.kinds import NOTHING, find_kinds, kind_of, likeness, never_together
 
 CELL = 3
 
@@ -56,3 +56,19 @@ def test_what_is_like_no_kind_is_nothing() -> None:
     shades = torch.tensor([0.0, 0.09, 0.11, 0.5, 0.89, 0.91, 1.0, 1.0]).view(1, 1, 2, 4).expand(1, 3, -1, -1)
     grey = shades.repeat_interleave(CELL, 2).repeat_interleave(CELL, 3)
     assert likeness(grey, kinds, CELL).tolist() == [[[1, 1, NOTHING, NOTHING], [NOTHING, 2, 2, 2]]]
+
+
+def test_what_is_never_in_one_picture_is_found_and_what_is_only_rare_is_not() -> None:
+    """Shade 1 is once or twice in a picture, 2 or 3 once in every other, never both; 4 is once in all pictures."""
+    generator = torch.Generator().manual_seed(0)
+    cells = torch.zeros(500, 4, 4)
+    for picture in cells.view(500, 16):
+        places = torch.randperm(16, generator=generator)
+        picture[places[:2]] = torch.tensor([0.25, 0.25 * float(torch.rand((), generator=generator) < 0.5)])
+        picture[places[2]] = (0.5, 0.75)[int(torch.rand((), generator=generator) < 0.5)]
+    cells[3, 2, 2] = 1.0
+    kinds = pictures(torch.tensor([0.0, 0.25, 0.5, 0.75, 1.0]).view(5, 1, 1)).flatten(1)
+    found = never_together(pictures(cells).split(70), kinds, CELL)
+    assert found.shape == (6, 6)
+    assert found.nonzero().tolist() == [[3, 3], [3, 4], [4, 3], [4, 4]]
+    assert never_together([pictures(cells[:60])], kinds, CELL).sum() == 0  # too few to say

@@ -120,7 +120,13 @@ def test_a_world_may_begin_as_another(tmp_path: Path) -> None:
     assert begin_as(model, other.start_from) == "world"
     trained = worldsim.load(tmp_path / "world").model.simulator.state_dict()
     assert all(torch.equal(value, trained[name]) for name, value in model.simulator.state_dict().items())
-    with pytest.raises(BadInput, match="does not fit this preset"):
+    head = worldsim.load(tmp_path / "world").model.outcome.state_dict()
+    assert all(torch.equal(value, head[name]) for name, value in model.outcome.state_dict().items())
+    model = untrained(settings, Recording(other.recording), "small", 5)
+    model.outcome.reward += 1  # other rewards were recorded: the head stands for other things
+    begin_as(model, other.start_from)
+    assert not all(torch.equal(value, head[name]) for name, value in model.outcome.state_dict().items())
+    with pytest.raises(BadInput, match="of preset small, does not fit preset small-m"):
         tiny(tmp_path, out=tmp_path / "m", preset="small-m", start_from=str(tmp_path / "world")).run()
     with pytest.raises(BadInput, match="needs a GameGAN, pacman-spatial is of kind spatial"):
         begin_as(model, "pacman-spatial")
@@ -145,10 +151,10 @@ def test_every_preset_can_be_asked_for_and_given_fields_change_it() -> None:
     job = TrainGameGAN(Path("a"), Path("b"), preset="paper-84", batch=3, blur=0.1)
     assert job.settings == replace(PRESETS["paper-84"], batch=3, blur=0.1)
     offered = {f.name for f in fields(TrainGameGAN)} & {f.name for f in fields(job.settings)}
-    assert offered == {"steps", "batch", "length", "curriculum", "learning_rate", "critic_rate", "blur"}
+    assert offered == {"steps", "batch", "length", "curriculum", "learning_rate", "critic_rate", "blur", "prior_share"}
     assert replace(job, preset="small", margin=12).settings.grid == replace(PRESETS["small"].grid, margin=12)
     for preset, margin in (("small-m", 7), ("paper-84", 7), ("small", -1)):
-        with pytest.raises(BadInput, match=f"--margin is at least 0 and of --preset small, got {margin} for {preset}"):
+        with pytest.raises(BadInput, match=f"--margin is 0 or more cells .* got {margin} for {preset}; lea"):
             _ = replace(job, preset=preset, margin=margin).settings  # type: ignore[arg-type]
 
 

@@ -11,6 +11,7 @@ import imageio.v3 as imageio
 import numpy as np
 import pytest
 
+import worldsim
 from tests.worlds import spatial_folder, spatial_world
 from worldsim.cli import main
 from worldsim.errors import BadInput
@@ -122,6 +123,13 @@ def test_worlds_in_one_table_have_different_names() -> None:
     world = spatial_world()
     with pytest.raises(BadInput, match="different names"):
         Suite((world, world), reality_of([world], None, {}))
+
+
+def test_worlds_of_different_games_are_not_measured_against_one_of_them() -> None:
+    worlds = [worldsim.load("pacman-gamegan"), worldsim.load("maze-gamegan")]
+    with pytest.raises(BadInput, match="pacman-gamegan of WorldSim/PacManFlag-v0 and maze-gamegan of WorldSim/PacManM"):
+        reality_of(worlds, None, {})
+    assert reality_of(worlds, "WorldSim/PacManMaze-v0", {}).env_id == "WorldSim/PacManMaze-v0"
 
 
 @pytest.mark.parametrize(

@@ -31,3 +31,12 @@ def test_film_is_bounded_and_lossless(tmp_path: Path) -> None:
     assert len(big.frames) == 10
     assert big.frames[0].shape == (200, 300, 3)
     assert big.fps == 30
+
+
+def test_a_gif_is_as_large_as_asked_and_not_larger_than_is_quick(tmp_path: Path) -> None:
+    for side, expected in ((252, 252), (260, 252), (672, 336)):
+        film = Film(8, side=side)
+        film.add(np.zeros((84, 84, 3), np.uint8))
+        film.write(tmp_path / "a.gif")
+        with Image.open(tmp_path / "a.gif") as image:
+            assert image.size == (expected, expected)

@@ -87,6 +87,8 @@ def test_refusals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         play(Dot(), headless=True)
     with pytest.raises(BadInput, match="there is no folder"):
         play(Dot(), headless=True, steps=1, gif=tmp_path / "absent" / "a.gif")
+    with pytest.raises(BadInput, match=r"ends with .gif, got .*a.txt"):
+        play(Dot(), headless=True, steps=1, gif=tmp_path / "a.txt")
     with pytest.raises(BadInput, match="no openings, only dreams have"):
         play(Dot(), headless=True, steps=1, opening=2)
     with pytest.raises(BadInput, match="openings 0 to 4"):
@@ -97,7 +99,7 @@ def test_refusals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         player.step(0)
     with pytest.raises(BadInput, match="expected a picture"):
         Player(gym.make("WorldSim/PacMan-v0"))
-    with pytest.raises(BadInput, match="CarPole-v1 is no gymnasium id.*`CartPole`"):
+    with pytest.raises(BadInput, match="CarPole-v1 is no gymnasium id.*did you mean CartPole-v1"):
         open_environment("CarPole-v1")
     with pytest.raises(BadInput, match="expected a world folder"):
         open_environment(tmp_path)

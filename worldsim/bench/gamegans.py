@@ -17,9 +17,6 @@ from worldsim.gamegan.presets import PRESETS, Settings
 from worldsim.training.config import FitConfig
 from worldsim.training.turns import Turn, give_gradients_to, turns_of
 
-MOST = {"grid": 256, "flat": 16}
-"""Streams beyond which a simulator is not tried: the published ones take seconds a picture on a CPU."""
-
 
 def contest(preset: str, world: World, stretches: int, streams: tuple[int, ...]) -> list[Entry]:
     """One preset: training from its own frames with every judge, on so many stretches; then play."""
@@ -34,7 +31,7 @@ def contest(preset: str, world: World, stretches: int, streams: tuple[int, ...])
             note=f"{count / 1e6:.2f} M parameters; {_kept(settings, world) / 2**20 / stretches:,.0f} MB a stretch kept",
         )
     ]
-    for rows in (b for b in streams if b <= MOST[settings.simulator]):
+    for rows in streams:
         entries += [replace(entry, against="") for entry in pictures(world, rows)]  # fp32 is there once for each B
     return entries
 

@@ -34,7 +34,7 @@ class Bench:
     worlds: tuple[str, ...] | None = None
     """Names or folders of trained worlds to dream in (default: all bundled ones)."""
     presets: tuple[str, ...] = ("small", "small-m")
-    """Of GameGAN. Each of the published ones takes minutes of a CPU and up to 10 GB."""
+    """Of GameGAN. Each of the published ones takes minutes of a CPU and up to 10 GB; few --streams help."""
     streams: tuple[int, ...] = (1, 16, 64, 256, 1024)
     """How many dreams side by side."""
     envs: int = 512

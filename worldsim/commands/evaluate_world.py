@@ -30,7 +30,7 @@ class EvaluateWorld:
     parts: tuple[str, ...] = ("open-loop", "latent", "obedience", "census", "home", "distance", "calibration")
     """What to measure; separated by spaces or commas."""
     rows: int = 256
-    """Games side by side, and episodes of open loop and calibration."""
+    """Games side by side, and episodes of open loop and calibration; at least 20."""
     steps: int = 200
     """Steps of own play."""
     horizon: int = 60
@@ -46,7 +46,8 @@ class EvaluateWorld:
     device: str = "cpu"
     """Where worlds compute."""
     quick: bool = False
-    """A look: 64 rows, 60 steps, 30 imagined ones. Well under a minute for a small world; wide intervals."""
+    """A look: 64 rows, 60 steps, 30 imagined ones, whatever else is asked for. Well under a minute for a small world;
+    wide intervals."""
     out: Path = Path("results")
     """Folder for GAME.json and GAME.md."""
     json: bool = False

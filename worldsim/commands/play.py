@@ -43,7 +43,7 @@ class Play:
     fps: float | None = None
     """Steps of the game a second; its own pace by default."""
     size: int = 672
-    """Pixels of the picture's longer side, about; the window can be resized."""
+    """Pixels of the picture's longer side, about; the window can be resized. A gif's are at most 336."""
     seed: int | None = None
     """Of the first episode, the later ones count up; a random one by default."""
     opening: int | None = None
@@ -70,11 +70,12 @@ class Play:
     folder: Path = Path()
     """Where the keys G and S write."""
     components: bool = False
-    """Of a GameGAN: show its static and dynamic component, mask and memory beside the picture."""
+    """Of a GameGAN: six panels instead of its picture alone. Above: the picture, its static component, its dynamic one
+    (which says nothing where the mask is black); below: the mask, the dynamic one through the mask, the memory."""
     background: Path | None = None
-    """Of a GameGAN: an image, as large as its frames, behind the game."""
+    """Of a GameGAN: a PNG or JPEG of your own, as large as its frames (84 x 84 in Pac-Man), behind the game."""
     foreground: Path | None = None
-    """Of a GameGAN: an image, as large as its frames, in whose colours all that moves is drawn."""
+    """Of a GameGAN: a PNG or JPEG of that size in whose colours all that moves is drawn."""
 
     def run(self) -> None:
         """Play, then say what was written."""

@@ -72,7 +72,7 @@ class Windows:
         cache_bytes: int = 256 << 20,
     ) -> None:
         if length < 1 or batch_size < 1 or workers < 1:
-            raise BadInput(f"length, batch_size and workers are at least 1, got {length}, {batch_size} and {workers}")
+            raise BadInput(f"length, batch size and workers are at least 1, got {length}, {batch_size} and {workers}")
         if start not in ("any", "episode"):
             raise BadInput(f'start is "any" or "episode", got {start!r}')
         self.recording = recording if isinstance(recording, Recording) else Recording(recording)

@@ -92,7 +92,9 @@ class Settings:
 
     def __post_init__(self) -> None:
         if odd := [steps for steps in self.curriculum if steps < 1 or self.length % steps]:
-            raise BadInput(f"lengths of the curriculum divide length {self.length}, got {odd[0]}")
+            raise BadInput(
+                f"each length of --curriculum divides --length: expected divisors of {self.length}, got {odd[0]}"
+            )
 
     @property
     def trains_prior(self) -> bool:

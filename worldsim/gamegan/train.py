@@ -8,13 +8,14 @@ from typing import Literal, Self
 
 import torch
 from gymnasium.spaces import Discrete
+from torch import Tensor
 
 from worldsim.checkpoint import World, load
 from worldsim.data.recording import Recording
 from worldsim.data.windows import Windows
 from worldsim.errors import BadInput
-from worldsim.gamegan.grid.kinds import find_kinds
-from worldsim.gamegan.grid.simulator import GridConfig
+from worldsim.gamegan.grid.kinds import find_kinds, never_together
+from worldsim.gamegan.grid.simulator import GridConfig, GridSimulator
 from worldsim.gamegan.objective import GameGANObjective
 from worldsim.gamegan.presets import PRESETS, Settings
 from worldsim.gamegan.prior import PriorObjective
@@ -28,6 +29,7 @@ from worldsim.vae.colour import colour_weights
 from worldsim.whole_file import write_whole
 
 _CELLS = (12, 8)  # sides of a cell that are tried, in pixels
+_LOOKED_AT = 27_000  # frames, for what is never seen together
 _SMALLEST = 32  # pixels a side that the small presets need
 
 Preset = Literal[
@@ -74,22 +76,27 @@ class TrainGameGAN(TrainCommand):
     """Adam's, of the critics."""
     blur: float | None = None
     """Standard deviation of noise on the model's own frames when they are fed back, against drift."""
+    prior_share: float | None = None
+    """Updates that the choices' prior of a small preset gets alone at the end, as a share of the others."""
     sample_every: int | None = None
     """Updates between sample pictures."""
     start_from: str = ""
     """A GameGAN whose simulator this one begins as: a world folder or a bundled name, of the same preset. For games
-    that look alike; reward and ending are learned anew."""
+    that look alike; reward and ending are learned anew where others were recorded."""
 
     @property
     def settings(self) -> Settings:
         """The preset, with what was given on top."""
-        names = ("steps", "batch", "length", "curriculum", "learning_rate", "critic_rate", "blur")
+        names = ("steps", "batch", "length", "curriculum", "learning_rate", "critic_rate", "blur", "prior_share")
         given = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
         settings = replace(PRESETS[self.preset], **given)
         if self.margin is None:
             return settings
         if settings.simulator != "grid" or not settings.grid.memory or self.margin < 0:
-            raise BadInput(f"--margin is at least 0 and of --preset small, got {self.margin} for {self.preset}")
+            raise BadInput(
+                f"--margin is 0 or more cells and of --preset small alone, got {self.margin} for {self.preset}; leave "
+                "it out, or choose that preset"
+            )
         return replace(settings, grid=replace(settings.grid, margin=self.margin))
 
     def shorter(self, share: float) -> Self:
@@ -128,6 +135,8 @@ class TrainGameGAN(TrainCommand):
             config = replace(config, sample_every=self.sample_every)
         done = [fit(objective, windows.batch, config, self.out, "gamegan")]
         if settings.trains_prior:
+            if objective.kinds is not None:
+                keep_apart(model, objective.kinds.cpu(), settings, windows, recording.num_frames)
             done.insert(0, self._fit_prior(PriorObjective(model, settings, objective.colours), settings, recording))
         return done
 
@@ -204,8 +213,20 @@ def grid_for(grid: GridConfig, height: int, width: int) -> GridConfig:
     return replace(grid, cell=12, rows=7, cols=7)
 
 
+def keep_apart(model: GameGANWorld, kinds: Tensor, settings: Settings, windows: Windows, most: int) -> None:
+    """Tell the choices which kinds are never in one picture, from at most so many frames."""
+    assert isinstance(model.simulator, GridSimulator)
+    size, batches = model.simulator.image_shape[1:], min(_LOOKED_AT, most) // (settings.batch * (settings.length + 1))
+    frames = (windows.batch(i).frames.flatten(0, 1) for i in range(max(1, batches)))
+    pictures = (to_signal(part, *size, "unit") for part in frames)
+    model.simulator.choices.apart.copy_(never_together(pictures, kinds, settings.grid.cell))
+
+
 def begin_as(model: GameGANWorld, other: str) -> str:
-    """Take over the simulator of another world; returns its name."""
+    """Take over the simulator of another world, and its outcome head if the same rewards and endings were recorded.
+
+    Returns its name.
+    """
     world = load(other)
     if not isinstance(world.model, GameGANWorld):
         raise BadInput(f"--start-from needs a GameGAN, {other} is of kind {world.kind}")
@@ -213,7 +234,13 @@ def begin_as(model: GameGANWorld, other: str) -> str:
         model.simulator.load_state_dict(world.model.simulator.state_dict())
     except RuntimeError as error:
         reason = str(error).splitlines()[-1].strip()
-        raise BadInput(f"--start-from {other} does not fit this preset, game and frame size: {reason}") from None
+        theirs, mine = world.model.config.preset, model.config.preset
+        raise BadInput(
+            f"--start-from {other}, of preset {theirs}, does not fit preset {mine}, this game and frame size: {reason}"
+        ) from None
+    mine, theirs = model.outcome, world.model.outcome
+    if torch.equal(mine.reward, theirs.reward) and torch.equal(mine.terminated, theirs.terminated):
+        mine.load_state_dict(theirs.state_dict())
     return world.name
 
 

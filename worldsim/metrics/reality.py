@@ -47,6 +47,12 @@ class Reality:
 def reality_of(worlds: list[World], env_id: str | None, env_kwargs: dict[str, Any]) -> Reality:
     """The real game that all these worlds dream of, or a line that says which one does not."""
     about = worlds[0].openings.shard.about
+    games = {world.openings.shard.about.env_id: world.name for world in worlds}
+    if env_id is None and len(games) > 1:
+        apart = " and ".join(f"{name} of {game}" for game, name in games.items())
+        raise BadInput(
+            f"these worlds dream of different games, {apart}; measure them one game at a time, or say --against"
+        )
     same = env_id in (None, about.env_id)
     reality = Reality(env_id or about.env_id, {**(about.env_kwargs if same else {}), **env_kwargs}, about.frames_from)
     venv = reality.open(1)

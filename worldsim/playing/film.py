@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 LONGEST_SIDE = 400  # pixels of a kept frame; larger ones are thinned to whole-number fractions
+LARGEST_GIF = 336  # pixels of the longer side, about; larger ones are slow to write
 FASTEST = 34.0  # frames a second; a gif counts in hundredths of a second, and readers slow very short ones down
 
 
@@ -20,8 +21,14 @@ class Film:
     A minute of 84x84 at 8 fps takes 10 MB, of 400x600 at 50 fps 256 MB (and then holds less than the minute).
     """
 
-    def __init__(self, fps: float, seconds: float = 60.0, limit_bytes: int = 256 << 20) -> None:
-        """Keep the last ``seconds`` of a game of ``fps`` steps a second, in at most ``limit_bytes``."""
+    def __init__(
+        self, fps: float, seconds: float = 60.0, limit_bytes: int = 256 << 20, side: int = LARGEST_GIF
+    ) -> None:
+        """Keep the last ``seconds`` of a game of ``fps`` steps a second, in at most ``limit_bytes``.
+
+        The gif's longer side is about ``side`` pixels, or `LARGEST_GIF`.
+        """
+        self.side = min(side, LARGEST_GIF)
         self.every = math.ceil(fps / FASTEST)
         self.fps = fps / self.every
         self.seconds = seconds
@@ -45,10 +52,10 @@ class Film:
 
     def write(self, path: Path) -> int:
         """Write what is kept as a gif; returns the number of frames."""
-        return write_gif(path, list(self.frames), self.fps)
+        return write_gif(path, list(self.frames), self.fps, self.side)
 
 
-def write_gif(path: Path, frames: Sequence[np.ndarray], fps: float, side: int = 336) -> int:
+def write_gif(path: Path, frames: Sequence[np.ndarray], fps: float, side: int = LARGEST_GIF) -> int:
     """Write frames (H, W, 3) uint8 as an endless gif with crisp pixels, about ``side`` long; returns their number.
 
     Through pillow, the library below imageio's gif writer, because the colours can then be reduced before the

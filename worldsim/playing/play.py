@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator
+from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -77,7 +78,7 @@ def play(
         env: a gymnasium id, a world folder, a bundled world's name, or an environment made with "rgb_array".
         env_kwargs: more arguments for an environment given by its name.
         fps: steps a second; the environment's own pace if None.
-        size: pixels of the picture's longer side, about.
+        size: pixels of the picture's longer side, about; of a gif's too, up to 336.
         seed: of the first episode, the later ones count up; a random one if None; or an iterator of seeds.
         opening: of the first episode of a dream.
         temperature: of a dream.
@@ -107,9 +108,11 @@ def play(
     """
     if headless and steps is None and episodes is None:
         raise BadInput("a session without a window needs an end: steps or episodes")
-    for path in (gif, screenshot):
+    for path, kinds in ((gif, (".gif",)), (screenshot, (".png", ".jpg", ".jpeg", ".bmp"))):
         if path is not None and not path.resolve().parent.is_dir():
             raise BadInput(f"cannot write {path}: there is no folder {path.resolve().parent}")
+        if path is not None and path.suffix.lower() not in kinds:
+            raise BadInput(f"expected a file name that ends with {' or '.join(kinds)}, got {path}")
     act = SavedAgent(agent) if isinstance(agent, str | Path) else agent
     with contextlib.ExitStack() as opened:
         opened.enter_context(quiet_sdl(headless))
@@ -133,9 +136,8 @@ def play(
         fps = fps or float(env.metadata.get("render_fps") or STEADY)
         if headless:
             again = again or 0.0
-        session = Session(
-            player, window, controls, fps, name, act, folder, wait, again, refresh_fps=0.0 if headless else STEADY
-        )
+        refresh = 0.0 if headless else STEADY
+        session = Session(player, window, controls, fps, name, act, folder, wait, again, refresh, size)
         opened.callback(session.close)
         if not headless:
             session.say(next(f"{keys} {text}" for keys, text in session.keys if "hides the keys" in text))
@@ -205,8 +207,11 @@ def open_environment(
             import_module(module)
         spec = gymnasium.spec(id)
     except (gymnasium.error.Error, ImportError) as error:
+        near = get_close_matches(str(name), [*bundled(), *gymnasium.registry], 1, 0.8)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        why = f" ({error})" if module else ""
         raise BadInput(
-            f"{name} is no gymnasium id, world folder or bundled world ({error}); see: worldsim list"
+            f"{name} is no gymnasium id, world folder or bundled world{why}{hint}; see: worldsim list"
         ) from None
     if str(spec.entry_point).startswith("worldsim.envs.dream:"):
         options = {"temperature": temperature, "horizon": horizon, **options}

@@ -13,7 +13,7 @@ from typing import Any
 
 from worldsim.errors import BadInput
 from worldsim.playing.controls import Choice, Controls
-from worldsim.playing.film import Film, write_gif
+from worldsim.playing.film import LARGEST_GIF, Film, write_gif
 from worldsim.playing.keys import Keyboard, command_for, command_table
 from worldsim.playing.player import Player
 from worldsim.playing.window import Cell, Hud, PlayerWindow, WindowEvent
@@ -51,6 +51,7 @@ class Session:
         wait: bool = False,
         again: float | None = None,
         refresh_fps: float = STEADY,
+        side: int = LARGEST_GIF,
     ) -> None:
         """Begin with the player's present episode."""
         self.player, self.window, self.controls, self.agent = player, window, controls, agent
@@ -59,7 +60,7 @@ class Session:
         self.refreshes_per_step = max(1, math.ceil(refresh_fps / fps - 1e-9))
         self.keyboard = Keyboard(controls.twins)
         self.keys = [*controls.table(), *command_table(controls.keys, player.is_dream, agent is not None)]
-        self.film = Film(fps)
+        self.film = Film(fps, side=side)
         self.film.add(player.frame)
         self.paused = self.help = self.done = False
         self.agent_plays = agent is not None
@@ -237,7 +238,7 @@ class Session:
 
         def write() -> None:
             try:
-                count = write_gif(path, frames, self.film.fps)
+                count = write_gif(path, frames, self.film.fps, self.film.side)
                 self.written.append(path)
                 self.say(f"wrote {path.name}: {count} frames")
             except OSError as error:

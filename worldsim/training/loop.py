@@ -23,6 +23,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from worldsim.errors import BadInput, Stopped
+from worldsim.heap import keep_freed_memory
 from worldsim.training.config import FitConfig
 from worldsim.training.log import TrainingLog
 from worldsim.training.moving_average import MovingAverage
@@ -97,6 +98,7 @@ def fit(
             f"objective must have a method loss(batch, generator, turn), {type(objective).__name__} has none"
         )
     fabric = launch(config)
+    keep_freed_memory()
     with ExitStack() as stack:
         if config.threads is not None:
             stack.callback(torch.set_num_threads, torch.get_num_threads())

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from worldsim.gamegan.grid.kinds import NOTHING
 from worldsim.noise import uniforms
 
 _PASSES = 4
 _FLOOR = 0.0005  # share of the uniform distribution in each posterior, so that no alternative is ever lost
+_BARRED = 30.0  # nats, against what is never together with what is in view
 _GAIN = 16.0  # of the logits that movers in view add: seldom needed, they would be learned too slowly
 
 
@@ -65,6 +67,7 @@ class Choices(nn.Module):
 
     turn: Tensor
     edge: Tensor
+    apart: Tensor
 
     def __init__(
         self,
@@ -96,6 +99,11 @@ class Choices(nn.Module):
         edge = torch.ones(rows, cols)
         edge[1:-1, 1:-1] = 0
         self.register_buffer("edge", edge, persistent=False)
+        self.register_buffer("apart", torch.zeros(options, options))  # 1: never together, from `never_together`
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
+        state_dict.setdefault(prefix + "apart", self.apart)  # of a run from before it was there
+        super()._load_from_state_dict(state_dict, prefix, *rest)
 
     def local(self, v: Tensor) -> Tensor:
         """What the prior reads of v: (B, inputs, R, C) -> (B, hidden, R, C)."""
@@ -131,7 +139,8 @@ class Choices(nn.Module):
         if earlier is not None:
             x = x + self.prior_near(earlier) + self.prior_drawn(earlier.amax((2, 3)))[:, :, None, None]
             there = torch.maximum(there, (earlier * seen.free).amax((2, 3)))
-        out: Tensor = self.prior_out(F.relu(x)) + _GAIN * self.prior_known(there)[:, :, None, None] * seen.free
+        told = _GAIN * self.prior_known(there) - _BARRED * (there @ self.apart).clamp(max=1)
+        out: Tensor = self.prior_out(F.relu(x)) + told[:, :, None, None] * seen.free
         return out
 
     def from_frame(self, v: Tensor, seen: InView, after: Tensor, noise: Tensor) -> Chosen:
@@ -153,10 +162,19 @@ class Choices(nn.Module):
             logits = self._logits(local, seen, weights).float()
             if temperature is not None:
                 logits = logits / temperature[:, None, None, None]
-            drawn = self._draw(logits.softmax(1), noise) * (self.turn == turn)
+            drawn = self._once(self._draw(logits.softmax(1), noise) * (self.turn == turn), seen.free)
             weights = drawn if weights is None else weights + drawn
         assert weights is not None
         return Chosen(weights, weights.new_zeros(0))
+
+    def _once(self, drawn: Tensor, free: Tensor) -> Tensor:
+        """Of what was drawn in one pass and is never together all but the first becomes nothing: (B, K, R, C)."""
+        new = (drawn.detach() * free).flatten(2)
+        before = new.cumsum(2) - new
+        gone = (new * (self.apart @ before)).sum(1).clamp(max=1).view_as(free)
+        nothing = torch.zeros_like(drawn)
+        nothing[:, NOTHING] = 1
+        return drawn * (1 - gone) + nothing * gone
 
     def _draw(self, p: Tensor, noise: Tensor) -> Tensor:
         """One-hot samples with the gradient of p: p (B, K, R, C), noise (B, R*C)."""

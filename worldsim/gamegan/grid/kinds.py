@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -10,6 +12,8 @@ NOTHING = 0
 """The alternative that says that nothing comes into view in a cell; alternative 1 + k shows kind k."""
 _ROUNDS = 10
 _LIKE = 0.1  # mean difference up to which a patch is like its kind, pixels within [0, 1]
+_EXPECTED = 30  # pictures in which chance would have put two kinds together, before anything is said of the pair
+_FEWER = 50  # times as few as that are never
 
 
 def find_kinds(pictures: Tensor, cell: int, count: int, seed: int = 0) -> Tensor:
@@ -54,6 +58,31 @@ def likeness(pictures: Tensor, kinds: Tensor, cell: int) -> Tensor:
     patches = _patches(pictures, cell)
     kind = _nearest(patches, kinds)
     return torch.where((patches - kinds[kind]).abs_().mean(-1) < _LIKE, 1 + kind, NOTHING)
+
+
+def never_together(batches: Iterable[Tensor], kinds: Tensor, cell: int) -> Tensor:
+    """Pairs of alternatives whose kinds, however common, are not in one picture: (n, C, H, W) each -> (K, K), 1 or 0.
+
+    On the diagonal those of which there are never two. In Pac-Man the four looks of each ghost: found, not told. That
+    a pair is never seen says little of what is rare: by chance (as often as each comes by itself) it must have been
+    expected in 30 pictures, and at most a fiftieth of that be there.
+    """
+    count = torch.cat([_counts(likeness(pictures, kinds, cell), 1 + len(kinds)) for pictures in batches])
+    there = (count > 0).float()
+    share, mean, n = there.mean(0), count.mean(0), len(count)
+    expected = n * share[:, None] * share
+    expected.diagonal().copy_(n * (1 - (-mean).exp() * (1 + mean)))
+    together = there.T @ there
+    together.diagonal().copy_((count > 1).float().sum(0))
+    never = (expected >= _EXPECTED) & (_FEWER * together <= expected)
+    never[NOTHING], never[:, NOTHING] = False, False
+    return never.float()
+
+
+def _counts(cells: Tensor, options: int) -> Tensor:
+    """How many cells of each picture are each alternative: (n, R, C) int64 -> (n, options)."""
+    flat = cells.flatten(1)
+    return torch.zeros(len(flat), options).scatter_add_(1, flat, torch.ones_like(flat, dtype=torch.float32))
 
 
 def _patches(pictures: Tensor, cell: int) -> Tensor:

@@ -41,7 +41,9 @@ def find_motion(before: Tensor, after: Tensor, rarity_before: Tensor, rarity_aft
     i itself does, and j changed too or has just come into view. Where a ghost steps onto food two things trade places,
     and each might be the one that moved: it is the rarer one, so i must now hold something commoner than before. Last,
     what vanished: if just one of the four cells beside i changed without anything having moved there, it went there and
-    made what is seen there (a ghost that catches the player: both are gone, and there is a star). What did not change
+    made what is seen there (a ghost that catches the player: both are gone, and there is a star). Where two beside each
+    other vanished, and the one left less behind than the other, it went to that one, which stayed (the player walks
+    into a ghost). What did not change
     stayed, and what did though nothing moved, and is about as rare as before, has turned.
 
     Source: ours; block matching as in video coding (Jain & Jain 1981). Meant for games that move by whole cells;
@@ -83,8 +85,14 @@ def find_motion(before: Tensor, after: Tensor, rarity_before: Tensor, rarity_aft
     vanished = left & (way == STAY) & ~taken & (rarity >= 2 * rarity_after)
     new_here = changed & ~taken & ~vanished & (way == STAY)
     beside = torch.stack([_moved(new_here[:, None].float(), -r, -c)[:, 0] for r, c in (WAYS[i] for i in _SIDES)], 1)
-    sure = vanished & (beside.sum(1) == 1)
-    way = torch.where(sure, torch.tensor(_SIDES, device=way.device)[beside.argmax(1)], way)
+    sure = (vanished | (left & taken & (way == STAY))) & (beside.sum(1) == 1)  # another may have come after it
+    sides = torch.tensor(_SIDES, device=way.device)
+    way = torch.where(sure, sides[beside.argmax(1)], way)
+    gone = torch.where(vanished & (way == STAY), rarity_after, 0.0)  # what is there now, where one vanished
+    met = torch.stack([_moved(gone[:, None], -r, -c)[:, 0] for r, c in (WAYS[i] for i in _SIDES)], 1)
+    met = (met >= 2 * rarity_after[:, None]) & (met > 0)
+    both = (gone > 0) & (beside.sum(1) == 0) & (met.sum(1) == 1)
+    way = torch.where(both, sides[met.int().argmax(1)], way)
     covered = changed & ~left
     moved, came = way != STAY, _arrivals(way)
     vanished = vanished & ~moved
