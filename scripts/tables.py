@@ -5,10 +5,10 @@
 
 A table stands between the comments ``<!-- table:NAME -->`` and ``<!-- end:NAME -->``; what is written around it stays.
 ``transfer`` is of rows.jsonl (scripts/pacman_transfer.py), ``screen-GAME`` and, with intervals, ``closely-GAME`` of
-GAME.json (worldsim evaluate-world), ``bench`` of bench.json (worldsim bench) and ``aims`` of its rows that have an
-aim, ``worlds`` of the bundled worlds' own config.json, ``table1`` of gamegan_rows.jsonl (scripts/gamegan_table1.py)
-and ``parts`` of gamegan_parts.jsonl (scripts/gamegan_parts.py). The scores on the cards of the bundled worlds are
-written too.
+GAME.json (worldsim evaluate-world), ``bench`` of bench.json (worldsim bench), ``aims`` of its rows that have an aim,
+``bench-gamegan`` of bench-gamegan.json (worldsim bench --only dreams gamegan), ``worlds`` of the bundled worlds' own
+config.json, ``table1`` of gamegan_rows.jsonl (scripts/gamegan_table1.py) and ``parts`` of gamegan_parts.jsonl
+(scripts/gamegan_parts.py). The scores on the cards of the bundled worlds are written too.
 """
 
 from __future__ import annotations
@@ -192,9 +192,9 @@ def worlds() -> str:
     return table(["world", "kind", "learned from", "updates", "minutes", "MB"], lines)
 
 
-def bench(aims: bool = False) -> str:
+def bench(name: str = "bench", aims: bool = False) -> str:
     """Every row, or those with an aim, with its ratio to what it is compared with."""
-    measured = json.loads((MEASURED / "bench.json").read_text(encoding="utf-8"))
+    measured = json.loads((MEASURED / f"{name}.json").read_text(encoding="utf-8"))
     lines = []
     for row in measured["rows"]:
         if aims and row["aim"] is None:
@@ -206,7 +206,7 @@ def bench(aims: bool = False) -> str:
     machine = measured["machine"]
     features = ", ".join(machine["features"])
     return table(["what", "settings", "rate", "ratio", "aim", ""], lines) + (
-        f"\n\n{machine['cpu']} ({features}), {machine['threads']} threads, torch {machine['torch']}."
+        f"\n\n{machine['cpu']} ({features}), threads: {machine['threads']}, torch {machine['torch']}."
     )
 
 
@@ -238,6 +238,7 @@ def filled(page: str) -> str:
                 "transfer": transfer,
                 "worlds": worlds,
                 "bench": bench,
+                "bench-gamegan": partial(bench, "bench-gamegan"),
                 "aims": partial(bench, aims=True),
                 "table1": partial(of_script, "gamegan_table1", "table_of", "gamegan_rows.jsonl"),
                 "parts": partial(of_script, "gamegan_parts", "table", "gamegan_parts.jsonl"),

@@ -80,6 +80,28 @@ def test_a_run_that_was_cut_short_goes_on_as_if_it_had_not_been(tmp_path: Path) 
         assert torch.equal(value, expected[name]), name
 
 
+def test_what_is_never_together_is_found_before_the_prior_learns_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recording = record_block(tmp_path / "recording", actions="discrete")
+    looked = []
+
+    def found(batches, kinds, cell):
+        looked.append(sum(len(pictures) for pictures in batches))
+        apart = torch.zeros(1 + len(kinds), 1 + len(kinds))
+        apart[2, 3] = cell
+        return apart
+
+    monkeypatch.setattr(module, "never_together", found)
+    tiny(tmp_path, steps=2).run()
+    apart = worldsim.load(tmp_path / "world").model.simulator.choices.apart
+    assert apart.nonzero().tolist() == [[2, 3]]
+    assert apart.sum() == 8
+    assert 10 <= looked[0] <= recording.num_frames
+    tiny(tmp_path, out=tmp_path / "lstm", preset="small-lstm", steps=2).run()
+    assert len(looked) == 1
+
+
 def test_a_folder_of_another_preset_is_refused(tmp_path: Path) -> None:
     record_block(tmp_path / "recording", actions="discrete")
     tiny(tmp_path, steps=2).run()

@@ -33,9 +33,14 @@ class Machine:
     def __str__(self) -> str:
         busy = f"; load {self.load:.1f} before the first row" if self.load else ""
         return (
-            f"{self.cpu}, {self.cores} cores ({', '.join(self.features) or 'no features known'}), "
-            f"{self.threads} threads, torch {self.torch}, python {self.python}, worldsim {self.worldsim}{busy}"
+            f"{self.cpu}, {_count(self.cores, 'core')} ({', '.join(self.features) or 'no features known'}), "
+            f"{_count(self.threads, 'thread')}, torch {self.torch}, python {self.python}, worldsim {self.worldsim}"
+            f"{busy}"
         )
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" + ("" if number == 1 else "s")
 
 
 def this_machine(threads: int) -> Machine:

@@ -47,7 +47,10 @@ class Choices(nn.Module):
     What is in view does not come into view as well. So in outermost cells without a mover (in one with a mover the
     alternatives say where it goes) ``16 A max_i softmax(W l_i)`` is added to the prior's logits, the maximum over all
     movers and over what was drawn before in such cells. W is told (`worldsim.gamegan.objective`) which kind each mover
-    looks like, so that A has no more to learn than which kinds shut each other out.
+    looks like, so that A has no more to learn than which kinds shut each other out. It learns that only roughly, from
+    what seldom happens; so where the recording is clear about it (`worldsim.gamegan.grid.kinds.never_together`, whose
+    matrix is ``apart``) another ``-30 min(1, apart max_i softmax(W l_i))`` is added, and of what cells of one pass draw
+    together all but the first becomes nothing.
 
     Training pays ``balance * KL(sg q | p) + (1 - balance) * KL(q | sg p)``, cell by cell.
 
