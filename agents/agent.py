@@ -151,7 +151,7 @@ def _find(path: str | Path) -> Path:
         return place
     if (place / "agent" / "agent.json").is_file():
         return place / "agent"
-    raise BadInput(f"{path} holds no agent.json; train an agent with: worldsim train-agent --out {path}")
+    raise BadInput(f"{path} holds no agent.json; train an agent with: worldsim train-agent --in WORLD --out {path}")
 
 
 def _portable(world: str, folder: Path) -> str:

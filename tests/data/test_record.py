@@ -180,7 +180,7 @@ def test_bad_arguments(tmp_path: Path) -> None:
         record("Test/Toy-v0", ["random", "sticky"], 2, tmp_path, weights=[1])
     with pytest.raises(BadInput, match="actions of shape"):
         record("Test/Toy-v0", lambda seen, rng: np.zeros((1, 1), int), 2, tmp_path / "shape")
-    with pytest.raises(gym.error.NameNotFound):
+    with pytest.raises(BadInput, match="no environment .*worldsim list"):
         record("Absent-v0", "random", 2, tmp_path)
 
 

@@ -18,10 +18,10 @@ from worldsim.checkpoint import World
 from worldsim.envs.dream import DreamEnv
 from worldsim.errors import BadInput
 from worldsim.openings import pick_openings, write_openings
-from worldsim.playing.components import ComponentView
+from worldsim.playing.components import CAPTION, PANELS, ComponentView
 from worldsim.playing.play import play
 
-SIDE = 84
+SIDE, TALL = 84, 84 + CAPTION
 
 
 @cache
@@ -45,8 +45,11 @@ def image(path: Path, colour: tuple[int, int, int], side: int = SIDE) -> Path:
 
 
 def panels(picture: np.ndarray) -> list[np.ndarray]:
-    assert picture.shape == (2 * SIDE, 3 * SIDE, 3)
-    return [row[:, at : at + SIDE] for row in (picture[:SIDE], picture[SIDE:]) for at in (0, SIDE, 2 * SIDE)]
+    assert picture.shape == (2 * TALL, 3 * SIDE, 3)
+    tiles = [row[:, at : at + SIDE] for row in (picture[:TALL], picture[TALL:]) for at in (0, SIDE, 2 * SIDE)]
+    names = {tile[:CAPTION].tobytes() for tile in tiles}
+    assert len(names) == len(PANELS)  # each has a name of its own above it
+    return [tile[CAPTION:] for tile in tiles]
 
 
 def test_the_panels_are_what_the_picture_is_made_of() -> None:
@@ -114,7 +117,7 @@ def test_it_is_played_in_the_window(tmp_path: Path) -> None:
         str(folder()), headless=True, steps=4, script="left*4", components=True, seed=1,
         on_step=lambda step: made.append(step.frame.shape),
     )  # fmt: skip
-    assert made == [(2 * SIDE, 3 * SIDE, 3)] * 4
+    assert made == [(2 * TALL, 3 * SIDE, 3)] * 4
 
 
 def test_the_command_line_takes_images(shell: Shell, tmp_path: Path) -> None:

@@ -85,7 +85,7 @@ def record(
     if (episodes is None) == (frames is None):
         raise BadInput("say how many --episodes or how many --frames, one of both")
     if (episodes or frames or 0) < 1:
-        raise BadInput(f"expected at least one episode or frame, got {episodes or frames}")
+        raise BadInput(f"expected at least one episode or frame, got {frames if episodes is None else episodes}")
     specs = [policy] if isinstance(policy, str) or callable(policy) else list(policy)
     shares = _shares(specs, weights)
     if "human" in specs:

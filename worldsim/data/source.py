@@ -201,6 +201,10 @@ def make_source(env_id: str, num_envs: int | None, env_kwargs: dict[str, Any], m
         probe = gym.make(env_id, **env_kwargs)
     except TypeError as error:
         raise BadInput(f"{env_id} does not take the arguments {env_kwargs}: {error}") from None
+    except gym.error.UnregisteredEnv as error:
+        raise BadInput(
+            f"no environment {env_id!r} ({error}); worldsim list shows ours, MODULE:ID imports one first"
+        ) from None
     spec, space = probe.spec, probe.observation_space
     modes = probe.metadata.get("render_modes") or []
     # An environment may say that its observations are what to record, though they are no pictures.

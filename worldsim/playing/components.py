@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any, SupportsFloat
 
@@ -9,6 +10,7 @@ import gymnasium as gym
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image, ImageDraw
 from torch import Tensor
 
 from worldsim.dream import Dream
@@ -17,15 +19,17 @@ from worldsim.gamegan.simulator import Layers
 from worldsim.gamegan.skin import picture_of, reskin
 from worldsim.gamegan.world import GameGANWorld
 
-PANELS = ("picture", "static", "dynamic", "mask", "drawn by the dynamic one", "memory")
+PANELS = ("picture", "static", "dynamic", "mask", "masked", "memory")
 """Left to right, in two rows."""
+CAPTION = 12  # pixels above each panel that hold its name
 
 
 class ComponentView(gym.Wrapper[Any, Any, Any, Any]):
     """Draws a dream of a GameGAN that has several components; the game itself goes on as without it.
 
     Panels, two rows of three: the picture, its static and its dynamic component, the dynamic one's mask, that
-    component through the mask, and the memory (what is remembered where; bright: what is read). Before the first step
+    component through the mask, and the memory (what is remembered where; bright: what is read), each under its name.
+    The dynamic component means nothing where the mask is black. Before the first step
     nothing was drawn yet: the opening's frame is shown.
 
     Args:
@@ -73,7 +77,7 @@ class ComponentView(gym.Wrapper[Any, Any, Any, Any]):
         return self.env.step(action)
 
     def render(self) -> Any:
-        """(H, W, C) uint8, or with panels (2 H, 3 W, C)."""
+        """(H, W, C) uint8, or with panels (2 (H + CAPTION), 3 W, C)."""
         frame = np.asarray(self.env.render())
         height, width, _ = frame.shape
         unit = torch.from_numpy(frame).permute(2, 0, 1)[None] / 255
@@ -95,9 +99,22 @@ class ComponentView(gym.Wrapper[Any, Any, Any, Any]):
         if remembered is None:
             remembered = torch.zeros(1, 1, 1)
         shown = [seen, still, moving, mask, mask * moving, remembered[:, None]]
-        tiles = [_frame(_sized(image, height, width).expand_as(unit)[0]) for image in shown]
+        tiles = [
+            np.concatenate([_caption(name, *frame.shape[1:]), _frame(_sized(image, height, width).expand_as(unit)[0])])
+            for name, image in zip(PANELS, shown, strict=True)
+        ]
         rows = [np.concatenate(tiles[at : at + 3], 1) for at in (0, 3)]
         return np.concatenate(rows, 0)
+
+
+@cache
+def _caption(name: str, width: int, channels: int) -> NDArray[np.uint8]:
+    """White on dark, (CAPTION, width, channels)."""
+    image = Image.new("L", (width, CAPTION), 40)
+    draw = ImageDraw.Draw(image)
+    draw.fontmode = "1"  # crisp when it is blown up
+    draw.text((2, 0), name, 255)
+    return np.repeat(np.asarray(image)[:, :, None], channels, 2)
 
 
 def _sized(image: Tensor, height: int, width: int) -> Tensor:
