@@ -43,6 +43,11 @@ KINDS = {
     "gamegan": "GameGAN on a grid",
     "graph": "message passing, ours",
 }
+WORLDS = {
+    "no-memory-0": "GameGAN-M (`small-m`), 12 minutes",
+    "reconstruction-0": "Action-LSTM (`small-lstm`), 12 minutes",
+}
+"""Headings of worlds that scripts/gamegan_parts.py trains."""
 SCREEN = (  # part, measure of worldsim evaluate-world
     ("obedience", "free moves obeyed, steps 1-15"),
     ("obedience", "blocked moves obeyed, steps 1-15"),
@@ -135,7 +140,7 @@ def screen(game: str) -> str:
         if any(cells[4:]):
             lines.append([measure, *cells])
     used = [i for i in range(len(sources)) if any(line[1 + i] for line in lines)]
-    names = [f"`{name}`" if name in about["worlds"] else name for name in sources]
+    names = [_heading(name) if name in about["worlds"] else name for name in sources]
     whole = table(["", *(names[i] for i in used)], [[line[0], *(line[1 + i] for i in used)] for line in lines])
     settings = f"{about['settings']['rows']} games side by side"
     return f"{whole}\n\n`{about['command']}`: {settings}, {about['machine'].split(';')[0]}, {about['date']}."
@@ -155,7 +160,7 @@ def closely(game: str) -> str:
         row = [real, *(found.get((part, measure, world)) for world in about["worlds"])]
         if any(estimate is not None and estimate.n and estimate.value != 0 for estimate in row):
             lines.append([measure, *map(cell, row), counts(row)])
-    names = [f"`{name}`" for name in about["worlds"]]
+    names = [_heading(name) for name in about["worlds"]]
     return f"{table(['', 'real', *names, 'n'], lines)}\n\n`{about['command']}`, {about['date']}."
 
 
@@ -164,6 +169,10 @@ def of_script(script: str, function: str, rows: str) -> str:
     made = runpy.run_path(str(ROOT / "scripts" / f"{script}.py"))
     text: str = made[function](read(MEASURED / rows))
     return text
+
+
+def _heading(world: str) -> str:
+    return WORLDS.get(world, f"`{world}`")
 
 
 def _value(found: dict[str, Any] | None) -> str:
