@@ -234,10 +234,8 @@ def begin_as(model: GameGANWorld, other: str) -> str:
         model.simulator.load_state_dict(world.model.simulator.state_dict())
     except RuntimeError as error:
         reason = str(error).splitlines()[-1].strip()
-        theirs, mine = world.model.config.preset, model.config.preset
-        raise BadInput(
-            f"--start-from {other}, of preset {theirs}, does not fit preset {mine}, this game and frame size: {reason}"
-        ) from None
+        presets = f"of preset {world.model.config.preset}, does not fit preset {model.config.preset}"
+        raise BadInput(f"--start-from {other}, {presets}, this game and frame size: {reason}") from None
     mine, theirs = model.outcome, world.model.outcome
     if torch.equal(mine.reward, theirs.reward) and torch.equal(mine.terminated, theirs.terminated):
         mine.load_state_dict(theirs.state_dict())
