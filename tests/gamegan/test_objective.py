@@ -273,7 +273,7 @@ def test_the_curriculum_lengthens_until_the_critics_judge() -> None:
     assert PRESETS["small"].piece(0.0) == PRESETS["small"].piece(0.9) == 8
     without = replace(grown, judges=None)
     assert [without.piece(share) for share in (0.3, 0.4, 0.6, 0.7, 1.0)] == [6, 12, 12, 24, 24]
-    with pytest.raises(BadInput, match="divide length 24, got 7"):
+    with pytest.raises(BadInput, match="expected divisors of 24, got 7"):
         replace(grown, curriculum=(7,))
 
 
