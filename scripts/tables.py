@@ -6,7 +6,7 @@
 A table stands between the comments ``<!-- table:NAME -->`` and ``<!-- end:NAME -->``; what is written around it stays.
 ``transfer`` is of rows.jsonl (scripts/pacman_transfer.py), ``screen-GAME`` and, with intervals, ``closely-GAME`` of
 GAME.json (worldsim evaluate-world), ``bench`` of bench.json (worldsim bench), ``aims`` of its rows that have an aim,
-``bench-gamegan`` of bench-gamegan.json (worldsim bench --only dreams gamegan), ``worlds`` of the bundled worlds' own
+``bench-gamegan`` of bench-gamegan.json (worldsim bench --only gamegan), ``worlds`` of the bundled worlds' own
 config.json, ``table1`` of gamegan_rows.jsonl (scripts/gamegan_table1.py) and ``parts`` of gamegan_parts.jsonl
 (scripts/gamegan_parts.py). The scores on the cards of the bundled worlds are written too.
 """
@@ -43,11 +43,8 @@ KINDS = {
     "gamegan": "GameGAN on a grid",
     "graph": "message passing, ours",
 }
-WORLDS = {
-    "no-memory-0": "GameGAN-M (`small-m`), 12 minutes",
-    "reconstruction-0": "Action-LSTM (`small-lstm`), 12 minutes",
-}
-"""Headings of worlds that scripts/gamegan_parts.py trains."""
+BASELINES = {"no-memory": "GameGAN-M (`small-m`)", "reconstruction": "Action-LSTM (`small-lstm`)"}
+"""Headings of worlds that scripts/gamegan_parts.py trains, by variant."""
 SCREEN = (  # part, measure of worldsim evaluate-world
     ("obedience", "free moves obeyed, steps 1-15"),
     ("obedience", "blocked moves obeyed, steps 1-15"),
@@ -172,7 +169,11 @@ def of_script(script: str, function: str, rows: str) -> str:
 
 
 def _heading(world: str) -> str:
-    return WORLDS.get(world, f"`{world}`")
+    variant, _, seed = world.rpartition("-")
+    for row in read(MEASURED / "gamegan_parts.jsonl"):
+        if variant in BASELINES and (row["variant"], str(row["seed"])) == (variant, seed):
+            return f"{BASELINES[variant]}, {row['minutes']:g} minutes"
+    return f"`{world}`"
 
 
 def _value(found: dict[str, Any] | None) -> str:

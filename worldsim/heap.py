@@ -12,7 +12,7 @@ def keep_freed_memory() -> bool:
     """Tell the C library not to hand memory back to the kernel; False where it is not glibc.
 
     By default large tensors are mapped anew each time and their pages cleared one by one, which took a fifth of the
-    processor time of a GameGAN's updates, and more on a busy machine. The process keeps its largest size instead.
+    processor time of a GameGAN's updates. The process keeps its largest size instead.
     `worldsim.training.fit` and every command do this; for dreams of many rows in a program of your own, call it.
     """
     try:

@@ -99,7 +99,7 @@ def test_refusals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         player.step(0)
     with pytest.raises(BadInput, match="expected a picture"):
         Player(gym.make("WorldSim/PacMan-v0"))
-    with pytest.raises(BadInput, match="CarPole-v1 is no gymnasium id.*did you mean CartPole-v1"):
+    with pytest.raises(BadInput, match="CarPole-v1 is no gymnasium id.*`CartPole`.*did you mean CartPole-v1"):
         open_environment("CarPole-v1")
     with pytest.raises(BadInput, match="expected a world folder"):
         open_environment(tmp_path)

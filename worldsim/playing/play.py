@@ -209,7 +209,7 @@ def open_environment(
     except (gymnasium.error.Error, ImportError) as error:
         near = get_close_matches(str(name), [*bundled(), *gymnasium.registry], 1, 0.8)
         hint = f"; did you mean {near[0]}?" if near else ""
-        why = f" ({error})" if module else ""
+        why = "" if isinstance(error, gymnasium.error.NamespaceNotFound) else f" ({error})"
         raise BadInput(
             f"{name} is no gymnasium id, world folder or bundled world{why}{hint}; see: worldsim list"
         ) from None

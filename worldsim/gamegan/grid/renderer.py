@@ -25,7 +25,7 @@ class Painter(nn.Module):
         """Pixels, not squashed."""
         y = self.paint(F.relu(self.hidden(x)))
         n, _, rows, cols = y.shape
-        y = y.view(n, -1, self.cell, self.cell, rows, cols)  # F.pixel_shuffle, three times as fast with its gradient
+        y = y.view(n, -1, self.cell, self.cell, rows, cols)  # F.pixel_shuffle, twice as fast with its gradient
         return y.permute(0, 1, 4, 2, 5, 3).reshape(n, -1, rows * self.cell, cols * self.cell)
 
 
