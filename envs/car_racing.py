@@ -59,8 +59,9 @@ class CarRacingEnv(FrameEnv):
             raise gym.error.DependencyNotInstalled(
                 'WorldSim/CarRacing-v0 needs Box2D; run pip install "worldsim-rl[box2d]"'
             )
-        kwargs = {"max_episode_steps": -1, **kwargs}  # ours counts
-        super().__init__("CarRacing-v3", rows=(0, BAR), size=64, render_mode=render_mode, **kwargs)
+        from worldsim.envs.race_track import RaceTrack
+
+        super().__init__(RaceTrack(render_mode=render_mode, **kwargs), rows=(0, BAR), size=64)
         self.action_space = Box(-1.0, 1.0, (3,), np.float32)
 
     def step(self, action: Any) -> tuple[Frame, SupportsFloat, bool, bool, dict[str, Any]]:
