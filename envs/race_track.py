@@ -34,26 +34,27 @@ class RaceTrack(car_racing.CarRacing):
     def _render(self, mode: str) -> Any:
         if mode != "state_pixels" or "t" not in self.__dict__:
             return super()._render(mode)
-        assert self.car is not None
-        self.surf = pygame.Surface((car_racing.WINDOW_W, car_racing.WINDOW_H))
-        angle = -self.car.hull.angle
+        game: Any = self  # its class has no types
+        self.surf: Any = pygame.Surface((car_racing.WINDOW_W, car_racing.WINDOW_H))
+        angle = -game.car.hull.angle
         # In the first second the camera comes closer.
         zoom = 0.1 * car_racing.SCALE * max(1 - self.t, 0) + car_racing.ZOOM * car_racing.SCALE * min(self.t, 1)
-        x, y = (-c * zoom for c in self.car.hull.position)
+        x, y = (-c * zoom for c in game.car.hull.position)
         cos, sin = math.cos(angle), math.sin(angle)
         shift = (car_racing.WINDOW_W / 2 + x * cos - y * sin, car_racing.WINDOW_H / 4 + x * sin + y * cos)
         self._render_road(zoom, shift, angle)
-        self.car.draw(self.surf, zoom, shift, angle, False)
+        game.car.draw(self.surf, zoom, shift, angle, False)
         self.surf = pygame.transform.flip(self.surf, False, True)
-        return self._create_image_array(self.surf, (car_racing.STATE_W, car_racing.STATE_H))
+        return game._create_image_array(self.surf, (car_racing.STATE_W, car_racing.STATE_H))
 
     def _render_road(self, zoom: float, translation: tuple[float, float], angle: float) -> None:
         if self._track is not self.road_poly:  # a new one at each reset
             self._track = self.road_poly
             self._corners = np.concatenate([_GRASS, np.array([corners for corners, _ in self.road_poly], np.float64)])
+        game: Any = self
         end = car_racing.PLAYFIELD
         field = [(end, end), (end, -end), (-end, -end), (-end, end)]
-        self._draw_colored_polygon(self.surf, field, self.bg_color, zoom, translation, angle, clip=False)
+        game._draw_colored_polygon(self.surf, field, self.bg_color, zoom, translation, angle, clip=False)
         shown = self._turned(zoom, translation, angle)  # (N, 4, 2)
         on_screen = ((shown.max(1) >= -1) & (shown.min(1) <= _WINDOW + 1)).all(1)
         for i in np.flatnonzero(on_screen).tolist():

@@ -40,9 +40,9 @@ _STRIDE = 1000  # recording seeds of one iteration
 class Iteration:
     """One ``worldsim iterate`` in its folder.
 
-    Source: Ha & Schmidhuber 2018, arXiv:1803.10122, section 5. Differs from the paper: M predicts reward and ending
-    but not the agent's action; curiosity is the spread of the world's own draws in the dream, not M's loss on real
-    frames.
+    Source: Ha & Schmidhuber 2018, arXiv:1803.10122, section 5. Differs from the paper: curiosity is the spread of the
+    world's own draws in the dream, not M's loss on real frames; M predicts the agent's action only where it is asked to
+    (vision-memory, ``action_weight``).
 
     Args:
         asked: what is done, how often.

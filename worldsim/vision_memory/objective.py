@@ -19,9 +19,9 @@ _SHOWN = 8  # pictures in a sample
 class MemoryObjective(nn.Module):
     """Trains M, and the outcome head where the world has one, on stretches of real play (teacher forcing).
 
-    ``loss = -log p(z' | z, a, h)`` in nats per dimension ``+ BCE(done logit) + outcome_weight * -log p(outcome)``, each
-    averaged over the steps before the end of their episode. z is drawn anew from V's posterior for every batch; a
-    step's target is its last frame too where the episode ends there.
+    ``loss = -log p(z' | z, a, h)`` in nats per dimension ``+ BCE(done logit) + outcome_weight * -log p(outcome)``
+    ``+ action_weight * -log p(next action)``, each averaged over the steps before the end of their episode. z is drawn
+    anew from V's posterior for every batch; a step's target is its last frame too where the episode ends there.
 
     Source: Ha & Schmidhuber 2018, arXiv:1803.10122, appendix A.2 and the released code (endings weigh 10).
 
@@ -35,6 +35,7 @@ class MemoryObjective(nn.Module):
         world: whose ``memory`` and ``outcome`` are trained.
         done_weight: how much an ending counts against a step without one (released Doom code: 10).
         outcome_weight: nats of the outcome against nats per dimension.
+        action_weight: nats of the player's next action, where the world has a head for it.
         rows: of the batches whose memory is carried on; 0 carries nothing.
     """
 
@@ -42,13 +43,19 @@ class MemoryObjective(nn.Module):
     carried_c: Tensor
 
     def __init__(
-        self, world: VisionMemoryWorld, done_weight: float = 10.0, outcome_weight: float = 1.0, rows: int = 0
+        self,
+        world: VisionMemoryWorld,
+        done_weight: float = 10.0,
+        outcome_weight: float = 1.0,
+        action_weight: float = 1.0,
+        rows: int = 0,
     ) -> None:
         super().__init__()
         for name in ("carried_h", "carried_c"):  # buffers, so that a run that goes on has them
             self.register_buffer(name, torch.zeros(rows, world.config.hidden))
         self.memory, self.outcome, self.action_space = world.memory, world.outcome, world.action_space
-        self.done_weight, self.outcome_weight = done_weight, outcome_weight
+        self.next_action = world.next_action
+        self.done_weight, self.outcome_weight, self.action_weight = done_weight, outcome_weight, action_weight
         self._decode = world.vision.decode  # a method, so that V is no part of what is trained and saved here
 
     def loss(self, batch: LatentBatch, generator: torch.Generator, turn: str) -> tuple[Tensor, dict[str, Tensor]]:
@@ -56,6 +63,7 @@ class MemoryObjective(nn.Module):
         normal = torch.randn(batch.mu.shape, generator=generator, device=batch.mu.device)
         z = Posterior(batch.mu.float(), batch.logvar.float()).sample(normal)
         h = self._remembered(z[:, :-1], batch)
+        action = self._next_action(h, batch)
         after, h, ended = z[:, 1:][batch.mask], h[batch.mask], batch.terminated[batch.mask]
         prediction = self.memory.predict(h)
         loss = nll(prediction.mixture, after).mean()
@@ -68,7 +76,16 @@ class MemoryObjective(nn.Module):
             features = torch.cat([h, after], 1)
             outcome = self.outcome.loss(features, batch.rewards[batch.mask], ended, torch.ones_like(ended))
             loss, logs["outcome_nats"] = loss + self.outcome_weight * outcome, outcome.detach()
+        if action is not None:
+            loss, logs["action_nats"] = loss + self.action_weight * action, action.detach()
         return loss, logs
+
+    def _next_action(self, h: Tensor, batch: LatentBatch) -> Tensor | None:
+        """What it costs to say the next action of the same episode."""
+        if self.next_action is None:
+            return None
+        goes_on = batch.mask[:, 1:] & ~batch.terminated[:, :-1] & (batch.first[:, 1:] == 0)
+        return self.next_action.loss(h[:, :-1][goes_on], batch.actions[:, 1:][goes_on])
 
     def _remembered(self, z: Tensor, batch: LatentBatch) -> Tensor:
         """M's memory after each step (B, T, H)."""

@@ -66,6 +66,9 @@ class Settings:
     """How much an ending weighs in the done logit's loss (released code)."""
     outcome_weight: float = 1.0
     """Nats of the outcome against nats per dimension of z."""
+    action_weight: float = 0.0
+    """Nats of the player's next action against nats per dimension of z; 0 has no head for it (paper: in the iterative
+    procedure alone)."""
 
 
 PRESETS = {

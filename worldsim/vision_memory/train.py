@@ -73,6 +73,8 @@ class TrainVisionMemory(TrainCommand):
     """Whether M's memory is carried from one stretch to the next."""
     memory_learning_rate: float | None = None
     """Adam's for M."""
+    action_weight: float | None = None
+    """Above 0 M also learns what the player does next, with this weight (the paper's iterative procedure)."""
 
     @property
     def settings(self) -> Settings:
@@ -117,6 +119,7 @@ class TrainVisionMemory(TrainCommand):
             0 if table is None else len(table.reward),
             settings.reward,
             settings.cell,
+            settings.action_weight > 0,
         )
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
@@ -159,7 +162,7 @@ class TrainVisionMemory(TrainCommand):
         cut = LatentStream if settings.carry else LatentEpisodes
         episodes = cut(latents, recording, settings.length, settings.memory_batch, self.seed)
         rows = settings.memory_batch if settings.carry else 0
-        objective = MemoryObjective(model, settings.done_weight, settings.outcome_weight, rows)
+        objective = MemoryObjective(model, settings.done_weight, settings.outcome_weight, settings.action_weight, rows)
         config = self.fit_config(
             settings.memory_steps,
             learning_rate=settings.memory_learning_rate,

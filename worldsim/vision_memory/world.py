@@ -19,6 +19,7 @@ from worldsim.space_json import from_json
 from worldsim.vae.conv_vae import ConvVAE, ConvVAEConfig, Posterior
 from worldsim.vae.images import shrink, to_frames, to_unit
 from worldsim.vision_memory.memory import MDNRNN, MemoryConfig
+from worldsim.vision_memory.next_action import NextAction
 
 _OUTCOME_HIDDEN = 128
 _SMALL = 16  # streams below which bfloat16 costs more than it saves
@@ -46,6 +47,8 @@ class VisionMemoryConfig:
     """Of every step of a world without an outcome head (1 in TakeCover: alive)."""
     cell: bool = False
     """Whether the agent also sees the LSTM's cell: (z, c, h), as in the published Doom controller."""
+    next_action: bool = False
+    """Whether M has learned to say what the player does next (`NextAction`)."""
 
 
 class VisionMemoryWorld(nn.Module):
@@ -78,6 +81,7 @@ class VisionMemoryWorld(nn.Module):
         self.outcome = (
             OutcomeHead(config.hidden + config.latent, _OUTCOME_HIDDEN, config.outcomes) if config.outcomes else None
         )
+        self.next_action = NextAction(self.action_space, config.hidden) if config.next_action else None
         width = config.latent + config.hidden * (2 if config.cell else 1)
         self.observation_space = Box(-np.inf, np.inf, (width,), np.float32)
         self._columns = [config.latent, config.latent, 1 if config.outcomes else 0]
