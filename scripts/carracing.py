@@ -3,25 +3,30 @@
     python scripts/carracing.py                 # the full protocol
     python scripts/carracing.py --small         # less of everything
 
-Records with Cauchy-random controllers, trains V and M, then evolves and tests on fresh tracks: in the dream (M here
-has a head for reward and ending, the published one has neither), and in reality on the paper's features: z alone, z
-with a hidden layer, z and h, and z and h of an untrained M. Every stage goes on where it was stopped.
-No run of either length has been made to the end yet.
+First the dream: record, train V and M (with a head for reward and ending, which the published M lacks), evolve a
+controller in the dream alone, test it on real tracks, and again with what it drove on added to the recording
+(`worldsim iterate`). A world of random driving alone knows grass and hardly any road. Then controllers that are evolved
+in reality, as published, through V and M of the first round, which knows random driving, as in the paper: on z alone,
+z with a hidden layer, z and h, and z and h of an untrained M. Every stage goes on where it was stopped.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import tyro
 
+import worldsim
+from worldsim.agents.agent import load_agent
+from worldsim.agents.reality import score_in_reality
 from worldsim.agents.seat import Seat
+from worldsim.agents.transfer import append, read
 from worldsim.agents.trial import RANDOM, Means, Trial, run, write
-from worldsim.checkpoint import World
-from worldsim.data.record import record
+from worldsim.commands.iterate import Iterate
 from worldsim.errors import BadInput, Stopped, WorkerDied
-from worldsim.vision_memory.train import TrainVisionMemory
+from worldsim.iteration import Iteration
 from worldsim.vision_memory.untrained import without_memory
 
 ENV = "WorldSim/CarRacing-v0"
@@ -33,30 +38,39 @@ class Args:
 
     out: Path = Path("runs/carracing")
     """Folder for everything."""
-    episodes: int = 10_000
-    """Tracks to drive on for V and M."""
+    rounds: int = 4
+    """How often it goes round; the paper's V and M are of one round of random driving."""
+    frames: int = 2_500_000
+    """Real frames of each round (the paper: 10 million)."""
+    policies: tuple[str, ...] = ("cauchy:0.01", "held:10", "sticky")
+    """Who drives in the first round, one drawn for each track. The paper's cauchy:0.01 brakes or spins for most of its
+    tracks: .5 % of its steps reach a new tile, 1.5 % of those of held:10."""
     preset: str = "carracing-fast"
     """Of worldsim train vision-memory; it needs the outcome head for the dream (carracing-paper has none)."""
     vision_steps: int | None = None
-    """Updates of V (default: the preset's)."""
+    """Updates of V in the first round, later half (default: the preset's)."""
     vision_batch: int | None = None
     """Frames in one (default: the preset's)."""
     memory_steps: int | None = None
-    """Updates of M (default: the preset's)."""
+    """Updates of M in the first round, later half (default: the preset's)."""
     memory_batch: int | None = None
     """Stretches in one (default: the preset's)."""
     length: int | None = None
     """Steps of a stretch (default: the preset's)."""
+    temperature: float = 1.0
+    """Of the rounds' dreams."""
     temperatures: tuple[float, ...] = (1.0, 1.15)
-    """Of the dreams that controllers evolve in."""
-    horizon: int = 500
-    """Steps of such a dream."""
+    """Of dreams of the last round's world in which further controllers evolve, one for each seed."""
+    horizon: int = 300
+    """Steps of a dream."""
     dream_steps: int = 300_000_000
     """Dream steps of each controller's evolution."""
     real_steps: int = 200_000_000
     """Real steps of each controller's evolution in reality; 0 leaves these out."""
     seeds: tuple[int, ...] = (0, 1, 2)
-    """Of evolution."""
+    """Of evolution outside the rounds."""
+    round_episodes: int = 20
+    """Real tracks that test each round's controller."""
     real_episodes: int = 200
     """Tracks that test a controller."""
     popsize: int = 64
@@ -74,72 +88,91 @@ class Args:
     threads: int | None = None
     """Of torch."""
     seed: int = 0
-    """Of recording, V and M."""
+    """Of the rounds."""
     small: bool = False
-    """60 tracks, V and M in minutes, 10 million dream steps, 100,000 real ones, one seed, 20 tracks to test."""
+    """60,000 frames a round, V and M in minutes, 30 million dream steps, one seed, nothing evolved in reality."""
 
 
 SMALL = Args(
-    episodes=60,
+    frames=60_000,
     vision_steps=3_000,
-    vision_batch=100,
-    memory_steps=1_000,
+    vision_batch=64,
+    memory_steps=1_600,
     memory_batch=32,
-    length=200,
-    temperatures=(1.0,),
-    dream_steps=10_000_000,
-    real_steps=100_000,
+    length=150,
+    temperatures=(),
+    dream_steps=30_000_000,
+    real_steps=0,
     seeds=(0,),
-    real_episodes=20,
-    popsize=16,
-    rollouts=4,
-    evaluate_every=5,
-    evaluate_episodes=16,
+    rollouts=8,
+    evaluate_episodes=256,
 )
 
 
-def world(args: Args) -> World:
-    """The recording, V and M."""
-    folder = args.out / "carracing-vm"
-    made = record(ENV, "cauchy:0.01", args.episodes, args.out / "recording", args.seed, processes=args.workers)
-    print(made, flush=True)
-    job = TrainVisionMemory(
-        made.path,
-        folder,
-        preset=args.preset,  # type: ignore[arg-type]
-        vision_steps=args.vision_steps,
-        vision_batch=args.vision_batch,
-        memory_steps=args.memory_steps,
-        memory_batch=args.memory_batch,
-        length=args.length,
-        openings=1000,
-        threads=args.threads,
-        seed=args.seed,
+def search(args: Args) -> dict[str, Any]:
+    """Hyperparameters of CMA-ES that all controllers have in common."""
+    return {name: getattr(args, name) for name in ("popsize", "rollouts", "evaluate_every", "evaluate_episodes")}
+
+
+def iteration(args: Args) -> Iteration:
+    """The rounds, in ``out`` itself."""
+    sizes = ("preset", "vision_steps", "vision_batch", "memory_steps", "memory_batch", "length")
+    return Iteration(
+        Iterate(
+            ENV,
+            args.out,
+            kind="vision-memory",
+            rounds=args.rounds,
+            frames=args.frames,
+            world=tuple(f"{name}={getattr(args, name)}" for name in sizes if getattr(args, name) is not None),
+            algo="cma",
+            steps=args.dream_steps,
+            hyperparameters=tuple(f"{name}={value}" for name, value in search(args).items()) + ("precision=bf16",),
+            policy=args.policies,
+            temperature=args.temperature,
+            horizon=args.horizon,
+            episodes=args.round_episodes,
+            seed=args.seed,
+            threads=args.threads,
+        )
     )
-    return job.once(horizon=1000, render_fps=50, real_frames=made.num_frames)
+
+
+def score_last(args: Args, rounds: Iteration) -> None:
+    """The last round's controller over as many tracks as any other: a row like those of the trials."""
+    name, path = f"dream of round {args.rounds}", args.out / "rows.jsonl"
+    if any((row["trial"], row["seed"]) == (name, args.seed) for row in read(path)):
+        return
+    agent = load_agent(rounds.folder("agent", args.rounds))
+    assert agent.seat is not None
+    real = score_in_reality(agent, agent.seat.in_reality(ENV, {}), args.real_episodes, args.workers)
+    row: dict[str, Any] = {"trial": name, "seed": args.seed, "published": ""}
+    row |= {key: agent.about[key] for key in ("steps", "generations", "seconds", "parameters")}
+    dream = max(agent.about["scores"], key=lambda found: found["mean"])
+    append(path, row | {"real": real.to_json(episodes=False), "dream": dream})
 
 
 def main(args: Args) -> None:
     """All stages."""
-    learned = world(args)
-    folder, blank = args.out / "carracing-vm", args.out / "untrained-m"
-    if not (blank / "config.json").is_file():
-        without_memory(learned, blank)
-    search = {"popsize": args.popsize, "rollouts": args.rollouts}
-    search |= {"evaluate_every": args.evaluate_every, "evaluate_episodes": args.evaluate_episodes}
+    rounds = iteration(args)
+    rounds.run()
+    score_last(args, rounds)
+    first, last, blank = rounds.folder("world", 1), rounds.folder("world", args.rounds), args.out / "untrained-m"
     trials = [Trial(RANDOM, None)]
-    if learned.model.outcome is not None:
-        for temperature in args.temperatures:
-            seat = Seat(None, {"temperature": temperature, "horizon": args.horizon}, str(folder), "features")
-            trials.append(Trial(f"dream, temperature {temperature:g}", seat, args.dream_steps, search))
-    home, empty = (Seat(ENV, {}, str(place), "features") for place in (folder, blank))
+    for temperature in args.temperatures:
+        seat = Seat(None, {"temperature": temperature, "horizon": args.horizon}, str(last), "features")
+        trials.append(Trial(f"dream, temperature {temperature:g}", seat, args.dream_steps, search(args)))
+    home = Seat(ENV, {}, str(first), "features")
     if args.real_steps:
-        plain, middle = {**search, "features": "plain"}, {**search, "features": "plain", "hidden": 40}
+        if not (blank / "config.json").is_file():
+            without_memory(worldsim.load(first), blank)
+        empty = Seat(ENV, {}, str(blank), "features")
+        plain, middle = {**search(args), "features": "plain"}, {**search(args), "features": "plain", "hidden": 40}
         trials += [
             Trial("reality, z", home, args.real_steps, plain, "632 ± 251"),
             Trial("reality, z and 40 hidden units", home, args.real_steps, middle, "788 ± 141"),
-            Trial("reality, z and h", home, args.real_steps, search, "906 ± 21"),
-            Trial("reality, z and h of an untrained M", empty, args.real_steps, search),
+            Trial("reality, z and h", home, args.real_steps, search(args), "906 ± 21"),
+            Trial("reality, z and h of an untrained M", empty, args.real_steps, search(args)),
         ]
     means = Means(args.real_episodes, args.workers, args.threads, args.ray)
     rows = run(trials, args.seeds, home, args.out, means)

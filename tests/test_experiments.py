@@ -13,7 +13,7 @@ import pytest
 from tests.conftest import ROOT
 from tests.scripts import load_script
 
-TINY = "--small --episodes 2 --vision-steps 3 --vision-batch 8 --memory-steps 3 --memory-batch 2 --length 20"
+TINY = "--small --vision-steps 3 --vision-batch 8 --memory-steps 3 --memory-batch 2 --length 20"
 TINY += " --popsize 4 --rollouts 1 --evaluate-episodes 2 --evaluate-every 2 --real-episodes 1 --threads 1"
 
 
@@ -22,20 +22,26 @@ def test_small_is_a_default_that_options_override(name: str, monkeypatch: pytest
     module = load_script(name)
     monkeypatch.setattr(sys, "argv", [name, "--seeds", "5", "--popsize", "9"])
     full = module.chosen()
-    assert (full.seeds, full.popsize, full.episodes) == ((5,), 9, module.Args().episodes)
+    size = {"takecover": "episodes", "carracing": "frames"}[name]
+    assert (full.seeds, full.popsize, getattr(full, size)) == ((5,), 9, getattr(module.Args(), size))
     monkeypatch.setattr(sys, "argv", [name, "--small", "--popsize", "9"])
     small = module.chosen()
-    assert (small.seeds, small.popsize, small.episodes) == ((0,), 9, module.SMALL.episodes)
-    assert small.episodes < full.episodes
+    assert (small.seeds, small.popsize, getattr(small, size)) == ((0,), 9, getattr(module.SMALL, size))
+    assert getattr(small, size) < getattr(full, size)
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)  # CarRacing draws 40 frames a second where the machine is busy
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize(
     ("name", "needs", "more", "trials"),
     [
-        ("takecover", "vizdoom", "--temperatures 1.15 --steps 200 --min-steps 1", 3),
-        ("carracing", "Box2D", "--dream-steps 100 --real-steps 1 --horizon 20", 6),
+        ("takecover", "vizdoom", "--episodes 2 --temperatures 1.15 --steps 200 --min-steps 1", 3),
+        (
+            "carracing",
+            "Box2D",
+            "--frames 1000 --rounds 2 --round-episodes 1 --dream-steps 100 --real-steps 1 --horizon 20",
+            6,
+        ),
     ],
 )
 def test_from_the_recording_to_the_table(name: str, needs: str, more: str, trials: int, tmp_path: Path) -> None:
