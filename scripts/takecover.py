@@ -3,6 +3,7 @@
     python scripts/takecover.py --skill 4                 # the full protocol
     python scripts/takecover.py --skill 4 --small         # less of everything
     python scripts/takecover.py --skill 4 --small --install     # and copy the world and its controller into the package
+    python scripts/takecover.py --skill 4 --small --world takecover-vm    # controllers alone, in the bundled world
 
 Skill 5 is gym-doom's number; in today's ViZDoom skill 4 is as hard as the published task (docs/world_models.md).
 Every stage goes on where it was stopped. One line of json for each controller; ends with the table: the temperatures
@@ -46,6 +47,9 @@ class Args:
 
     out: Path = Path("runs/takecover")
     """Folder for everything."""
+    world: str = ""
+    """A vision-memory world of the game that is there already, a folder or a bundled name: nothing is recorded, and V
+    and M are not trained."""
     skill: int = 5
     """Of the game, 1 to 5."""
     episodes: int = 12_800
@@ -150,23 +154,23 @@ def world(args: Args) -> World:
 
 def main(args: Args) -> None:
     """All stages."""
-    learned = world(args)
-    folder, blank = args.out / NAME, args.out / "untrained-m"
+    learned = worldsim.load(args.world) if args.world else world(args)
+    known, blank = args.world or str(args.out / NAME), args.out / "untrained-m"
     if args.untrained and not (blank / "config.json").is_file():
         without_memory(learned, blank)
     search = {"popsize": args.popsize, "rollouts": args.rollouts, "precision": "bf16", **DOOM_C}
     search |= {"evaluate_every": args.evaluate_every, "evaluate_episodes": args.evaluate_episodes}
 
-    def dream(place: Path, temperature: float) -> Seat:
-        return Seat(None, {"temperature": temperature, "horizon": 2100}, str(place), "features")
+    def dream(place: str, temperature: float) -> Seat:
+        return Seat(None, {"temperature": temperature, "horizon": 2100}, place, "features")
 
     trials = [Trial(RANDOM, None, published="210 ± 108")]
     for number, temperature in enumerate(args.temperatures):
         name = f"dream, temperature {temperature:g}"
-        trials.append(Trial(name, dream(folder, temperature), args.steps, search, PUBLISHED.get(temperature, "")))
+        trials.append(Trial(name, dream(known, temperature), args.steps, search, PUBLISHED.get(temperature, "")))
         if number == 0 and args.untrained:
-            trials.append(Trial(f"{name}, untrained M", dream(blank, temperature), args.steps, search))
-    home = Seat("WorldSim/TakeCover-v0", {"skill": args.skill}, str(folder), "features")
+            trials.append(Trial(f"{name}, untrained M", dream(str(blank), temperature), args.steps, search))
+    home = Seat("WorldSim/TakeCover-v0", {"skill": args.skill}, known, "features")
     rows = run(trials, args.seeds, home, args.out, Means(args.real_episodes, args.workers, args.threads))
     if args.install:
         install(args, rows)
@@ -177,7 +181,7 @@ def install(args: Args, rows: list[dict[str, Any]]) -> None:
     """World and controller into the package; real scores have no say in which controller it is."""
     name = f"dream, temperature {args.temperatures[0]:g}"
     best = max((row for row in rows if row["trial"] == name), key=lambda row: row["dream"]["mean"])
-    world, target = worldsim.load(args.out / NAME), bundled_folder(NAME)
+    world, target = worldsim.load(args.world or args.out / NAME), bundled_folder(NAME)
     world.provenance |= {"summary": SUMMARY.format(skill=args.skill), "notes": NOTES}
     world.save(target, half=True)
     agent = load_agent(args.out / "agents" / folder_of(name, best["seed"]))
