@@ -151,7 +151,7 @@ def iteration(args: Args, seed: int, control: bool) -> Iteration:
         later=args.later,
         hyperparameters=PPO,
         steps=args.steps * rounds,
-        horizon=LONGEST,
+        horizon=(LONGEST,),
         episodes=args.episodes,
         curiosity=0.0 if control else args.curiosity,
         seed=seed,

@@ -149,7 +149,8 @@ class Iteration:
 
     def _learn(self, number: int, name: str, more: Found) -> Found:
         asked, world, out = self.asked, self.folder("world", number), self.folder(name, number)
-        dream = {"temperature": asked.temperature, "horizon": asked.horizon}
+        horizon = asked.horizon[min(number, len(asked.horizon)) - 1] if asked.horizon else None
+        dream = {"temperature": asked.temperature, "horizon": horizon}
         kwargs = {key: value for key, value in dream.items() if value is not None} | more
         agent: Agent
         if asked.algo == "cma":
@@ -273,6 +274,8 @@ def _check(asked: Rounds) -> None:
             f"--rounds, --frames, --steps and --episodes must be at least 1, got {asked.rounds}, {asked.frames}, "
             f"{asked.steps} and {asked.episodes}"
         )
+    if min(asked.horizon, default=1) < 1:
+        raise BadInput(f"--horizon must be at least 1, got {' '.join(map(str, asked.horizon))}")
     if not 0 <= asked.noise <= 1 or not 0 < asked.later <= 1 or asked.curiosity < 0:
         raise BadInput(
             f"--noise is 0 to 1, --later above 0 and at most 1, --curiosity at least 0, got {asked.noise}, "

@@ -44,8 +44,9 @@ class Rounds:
     own surprise, the distance between two draws of what follows (1: as far as two streams are from each other)."""
     temperature: float | None = None
     """Of the dreams agents learn in."""
-    horizon: int | None = None
-    """Steps after which these are cut off (default: 1000)."""
+    horizon: tuple[int, ...] = ()
+    """Steps after which these are cut off, in the first round, the second and so on; the last number holds for all
+    later ones (default: 1000)."""
     episodes: int = 200
     """Real episodes that score each round's agent, and dreamed ones."""
     seed: int = 0

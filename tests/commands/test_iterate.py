@@ -37,7 +37,7 @@ def asked(out: Path, **changes: Any) -> Iterate:
         world=WORLD,
         steps=1024,
         hyperparameters=SMALL,
-        horizon=10,
+        horizon=(10,),
         episodes=12,
     )
     return replace(small, threads=1, **changes)
@@ -46,7 +46,7 @@ def asked(out: Path, **changes: Any) -> Iterate:
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Iteration:
     """Two rounds with a curious explorer."""
-    iteration = Iteration(asked(tmp_path_factory.mktemp("rounds") / "out", curiosity=0.5))
+    iteration = Iteration(asked(tmp_path_factory.mktemp("rounds") / "out", curiosity=0.5, horizon=(10, 12)))
     iteration.run()
     return iteration
 
@@ -65,6 +65,7 @@ def test_each_round_learns_from_all_that_was_recorded(finished: Iteration) -> No
     explorer = load_agent(out / "explorer-1")
     assert explorer.seat is not None
     assert explorer.seat.env_kwargs == {"horizon": 10, "curiosity": 0.5}
+    assert [load_agent(out / f"agent-{k}").seat.env_kwargs for k in (1, 2)] == [{"horizon": 10}, {"horizon": 12}]
     assert not (out / "explorer-2").exists()  # nobody would record with it
     for number, found in rounds.items():
         assert found["real"]["n"] == found["dream"]["n"] == 12
@@ -118,6 +119,7 @@ def test_ctrl_c_says_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         ({"env_kwargs": "3"}, "must be a JSON object"),
         ({"hyperparameters": ("n_steps",)}, "name=value"),
         ({"seed": -1}, "--seed is 0 to"),
+        ({"horizon": (10, 0)}, "--horizon must be at least 1"),
     ],
 )
 def test_mistakes_are_one_line_and_leave_nothing(changes: dict[str, Any], says: str, tmp_path: Path) -> None:
