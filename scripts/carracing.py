@@ -2,7 +2,6 @@
 
     python scripts/carracing.py                 # the full protocol
     python scripts/carracing.py --small         # less of everything
-    python scripts/carracing.py --small --install     # and copy the last world and its controller into the package
 
 First the dream: record, train V and M (with a head for reward and ending, which the published M lacks), evolve a
 controller in the dream alone, test it on real tracks, and again with what it drove on added to the recording
@@ -13,7 +12,7 @@ z with a hidden layer, z and h, and z and h of an untrained M. Every stage goes 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,22 +24,12 @@ from worldsim.agents.reality import score_in_reality
 from worldsim.agents.seat import Seat
 from worldsim.agents.transfer import append, read
 from worldsim.agents.trial import RANDOM, Means, Trial, run, write
-from worldsim.bundled import bundled_folder
 from worldsim.commands.iterate import Iterate
 from worldsim.errors import BadInput, Stopped, WorkerDied
 from worldsim.iteration import Iteration
 from worldsim.vision_memory.untrained import without_memory
 
 ENV = "WorldSim/CarRacing-v0"
-NAME = "carracing-vm"
-SUMMARY = (
-    "A dream of CarRacing by the VAE + MDN-RNN of World Models, with a head for reward and ending, and a controller"
-    " that CMA-ES evolved in this dream alone. Weights are stored with 16 bits."
-)
-NOTES = [
-    "Left, right, up (gas), down (brake); with no key the car rolls. It is played without Box2D.",
-    "How it came about, and what its controller scores on real tracks: docs/world_models.md.",
-]
 
 
 @dataclass(frozen=True)
@@ -101,8 +90,6 @@ class Args:
     """Of torch."""
     seed: int = 0
     """Of the rounds."""
-    install: bool = False
-    """Copy the last round's world into the package, with its controller."""
     small: bool = False
     """60,000 frames a round, V and M in minutes, 30 million dream steps, one seed, nothing evolved in reality."""
 
@@ -190,33 +177,7 @@ def main(args: Args) -> None:
         ]
     means = Means(args.real_episodes, args.workers, args.threads, args.ray)
     rows = run(trials, args.seeds, home, args.out, means)
-    if args.install:
-        install(args, rounds, rows)
     write(rows, args.out, "WorldSim/CarRacing-v0 (CarRacing-v3 underneath; published: v0); se: standard error.")
-
-
-def install(args: Args, rounds: Iteration, rows: list[dict[str, Any]]) -> None:
-    """The last round's world and controller into the package."""
-    world, target = worldsim.load(rounds.folder("world", args.rounds)), bundled_folder(NAME)
-    scores = [
-        {
-            "agent": row["trial"],
-            "steps": row.get("steps", ""),
-            "real return": f"{row['real']['mean']:.0f} ± {row['real']['sd']:.0f}",
-            "in the dream": "" if row["dream"] is None else f"{row['dream']['mean']:.0f} ± {row['dream']['sd']:.0f}",
-            "seeds": 1,
-            "real episodes a seed": row["real"]["n"],
-        }
-        for row in rows
-        if row["trial"] in (RANDOM, f"dream of round {args.rounds}")
-    ]
-    world.provenance |= {"summary": SUMMARY, "notes": NOTES, "scores": scores, "horizon": 1000, "render_fps": 50}
-    world.save(target, half=True)
-    agent = load_agent(rounds.folder("agent", args.rounds))
-    assert agent.seat is not None
-    agent.seat = replace(agent.seat, world=str(target))
-    agent.save(target / "agent")
-    print(f"installed {NAME} with the controller of round {args.rounds}; score it again: worldsim evaluate {NAME}")
 
 
 def chosen() -> Args:
