@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from worldsim.agents.agent import Agent
 from worldsim.agents.cma import train_cma
 from worldsim.agents.reality import score_in_reality
 from worldsim.agents.seat import Seat
@@ -57,11 +58,10 @@ def run(trials: Sequence[Trial], seeds: Sequence[int], home: Seat, out: Path, me
 
 
 def _row(trial: Trial, seed: int, home: Seat, out: Path, means: Means) -> dict[str, Any]:
-    row: dict[str, Any] = {"trial": trial.name, "seed": seed, "published": trial.published}
     if trial.seat is None:
-        plain = Seat(home.env_id, home.env_kwargs)
-        score = score_in_reality(None, plain, means.episodes, means.workers)
-        return row | {"real": score.to_json(episodes=False), "dream": None}
+        score = score_in_reality(None, Seat(home.env_id, home.env_kwargs), means.episodes, means.workers)
+        real = score.to_json(episodes=False)
+        return {"trial": trial.name, "seed": seed, "published": trial.published, "real": real, "dream": None}
     agent = train_cma(
         trial.seat,
         trial.steps,
@@ -73,10 +73,18 @@ def _row(trial: Trial, seed: int, home: Seat, out: Path, means: Means) -> dict[s
         threads=means.threads,
         progress=True,
     )
-    score = score_in_reality(agent, trial.seat.in_reality(home.env_id, home.env_kwargs), means.episodes, means.workers)
-    best = max(agent.about["scores"], key=lambda found: found["mean"])
-    row |= {name: agent.about[name] for name in ("steps", "generations", "seconds", "parameters")}
-    return row | {"real": score.to_json(episodes=False), "dream": best if trial.seat.dreamed else None}
+    return row_of(agent, trial.name, seed, home, means, trial.published)
+
+
+def row_of(agent: Agent, name: str, seed: int, home: Seat, means: Means, published: str = "") -> dict[str, Any]:
+    """The line of a controller that has evolved: what that took, and how it does in reality."""
+    assert agent.seat is not None
+    seat = agent.seat.in_reality(home.env_id, home.env_kwargs)
+    score = score_in_reality(agent, seat, means.episodes, means.workers)
+    best = max(agent.about["scores"], key=lambda found: found["mean"]) if agent.seat.dreamed else None
+    row: dict[str, Any] = {"trial": name, "seed": seed, "published": published}
+    row |= {key: agent.about[key] for key in ("steps", "generations", "seconds", "parameters")}
+    return row | {"real": score.to_json(episodes=False), "dream": best}
 
 
 def markdown(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -12,8 +12,7 @@ def shrink(frame: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint
     """A picture (H, W, C) at (height, width, C): every new pixel is the mean of the area that it covers.
 
     Exact where the sizes divide; elsewhere a pixel on the edge counts by its share. No product of matrices: numpy's
-    would wake a thread for each core, and threads that wait for each other cost ten times the sum (84x96 to 64x64 on a
-    busy machine).
+    would wake a thread for each core, and on a busy machine these wait for each other far longer than they work.
     """
     rows, columns, channels = frame.shape
     if (rows, columns) == (height, width):

@@ -20,10 +20,9 @@ import tyro
 
 import worldsim
 from worldsim.agents.agent import load_agent
-from worldsim.agents.reality import score_in_reality
 from worldsim.agents.seat import Seat
 from worldsim.agents.transfer import append, read
-from worldsim.agents.trial import RANDOM, Means, Trial, run, write
+from worldsim.agents.trial import RANDOM, Means, Trial, row_of, run, write
 from worldsim.commands.iterate import Iterate
 from worldsim.errors import BadInput, Stopped, WorkerDied
 from worldsim.iteration import Iteration
@@ -43,8 +42,8 @@ class Args:
     frames: int = 2_500_000
     """Real frames of each round (the paper: 10 million)."""
     policies: tuple[str, ...] = ("cauchy:0.01", "held:10", "sticky")
-    """Who drives in the first round, one drawn for each track. The paper's cauchy:0.01 brakes or spins for most of its
-    tracks: .5 % of its steps reach a new tile, 1.5 % of those of held:10."""
+    """Who drives in the first round, one drawn for each track. The paper's cauchy:0.01 alone hardly meets the road
+    (docs/world_models.md)."""
     preset: str = "carracing-fast"
     """Of worldsim train vision-memory; it needs the outcome head for the dream (carracing-paper has none)."""
     vision_steps: int | None = None
@@ -139,31 +138,25 @@ def iteration(args: Args) -> Iteration:
     )
 
 
-def score_last(args: Args, rounds: Iteration) -> None:
+def score_last(args: Args, rounds: Iteration, home: Seat, means: Means) -> None:
     """The last round's controller over as many tracks as any other: a row like those of the trials."""
     name, path = f"dream of round {args.rounds}", args.out / "rows.jsonl"
-    if any((row["trial"], row["seed"]) == (name, args.seed) for row in read(path)):
-        return
-    agent = load_agent(rounds.folder("agent", args.rounds))
-    assert agent.seat is not None
-    real = score_in_reality(agent, agent.seat.in_reality(ENV, {}), args.real_episodes, args.workers)
-    row: dict[str, Any] = {"trial": name, "seed": args.seed, "published": ""}
-    row |= {key: agent.about[key] for key in ("steps", "generations", "seconds", "parameters")}
-    dream = max(agent.about["scores"], key=lambda found: found["mean"])
-    append(path, row | {"real": real.to_json(episodes=False), "dream": dream})
+    if not any((row["trial"], row["seed"]) == (name, args.seed) for row in read(path)):
+        append(path, row_of(load_agent(rounds.folder("agent", args.rounds)), name, args.seed, home, means))
 
 
 def main(args: Args) -> None:
     """All stages."""
     rounds = iteration(args)
     rounds.run()
-    score_last(args, rounds)
     first, last, blank = rounds.folder("world", 1), rounds.folder("world", args.rounds), args.out / "untrained-m"
+    home = Seat(ENV, {}, str(first), "features")
+    means = Means(args.real_episodes, args.workers, args.threads, args.ray)
+    score_last(args, rounds, home, means)
     trials = [Trial(RANDOM, None)]
     for temperature in args.temperatures:
         seat = Seat(None, {"temperature": temperature, "horizon": args.horizon[-1]}, str(last), "features")
         trials.append(Trial(f"dream, temperature {temperature:g}", seat, args.dream_steps, search(args)))
-    home = Seat(ENV, {}, str(first), "features")
     if args.real_steps:
         if not (blank / "config.json").is_file():
             without_memory(worldsim.load(first), blank)
@@ -175,7 +168,6 @@ def main(args: Args) -> None:
             Trial("reality, z and h", home, args.real_steps, search(args), "906 ± 21"),
             Trial("reality, z and h of an untrained M", empty, args.real_steps, search(args)),
         ]
-    means = Means(args.real_episodes, args.workers, args.threads, args.ray)
     rows = run(trials, args.seeds, home, args.out, means)
     write(rows, args.out, "WorldSim/CarRacing-v0 (CarRacing-v3 underneath; published: v0); se: standard error.")
 

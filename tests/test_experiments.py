@@ -36,6 +36,7 @@ def test_small_is_a_default_that_options_override(name: str, monkeypatch: pytest
     ("name", "needs", "more", "trials"),
     [
         ("takecover", "vizdoom", "--episodes 2 --temperatures 1.15 --steps 200 --min-steps 1", 3),
+        ("takecover", "vizdoom", "--world takecover-vm --temperatures 1.15 --steps 200", 3),
         (
             "carracing",
             "Box2D",

@@ -18,8 +18,7 @@ class NextAction(nn.Module):
     """``P(a' | h')``, linear in M's memory h' after the present picture and action.
 
     Discrete actions: a softmax for each of them; MultiBinary: a logit for each; Box: the mean of a Gaussian of
-    variance 1, without its constant. A world that has to know what its player is about to do keeps more of where
-    play is going in its memory. It is a loss in training; dreams do not ask for it.
+    variance 1, without its constant. It is a loss in training; dreams do not ask for it.
 
     Source: Ha & Schmidhuber 2018, arXiv:1803.10122, section 5: M learns P(x', r', a', d' | x, a, h). No loss or weight
     is given there.
