@@ -92,6 +92,7 @@ def train_cma(
     ray: str | None = None,
     threads: int | None = None,
     progress: bool = False,
+    start_from: str | Path | None = None,
 ) -> Agent:
     """Evolve a `LinearController` by CMA-ES (Hansen 2016, arXiv:1604.00772) and write its folder.
 
@@ -120,13 +121,14 @@ def train_cma(
         ray: address of a Ray cluster that plays instead, with so many ``workers``.
         threads: of torch, in a dream.
         progress: show a bar on stderr.
+        start_from: folder of a controller of the same kind, whose parameters are the first mean (the paper: zeros).
     """
     seat = inside if isinstance(inside, Seat) else find_seat(inside, observation, through, env_kwargs)
     if steps < 1 or not 0 <= seed < 2**31 or workers < 1:
         raise BadInput(f"steps and workers must be at least 1, seed in [0, 2**31), got {steps}, {workers} and {seed}")
     settings = complete(hyperparameters or {})
     controller, horizon = _controller(seat, settings)
-    search = Search(Path(out), seat, settings, controller, seed)
+    search = Search(Path(out), seat, settings, controller, seed, start_from)
     if search.steps >= steps and search.scores:
         return search.agent(steps, threads)
     before = torch.get_num_threads()

@@ -55,13 +55,23 @@ class Search:
         settings: a `worldsim.agents.cma.CMASettings`.
         controller: of which kind they are.
         seed: of everything.
+        start: an agent's folder, whose parameters are the first mean (default: zeros).
 
     Raises:
-        BadInput: ``out`` holds another search; says what differs.
+        BadInput: ``out`` holds another search, or ``start`` another kind of controller; says what differs.
     """
 
-    def __init__(self, out: Path, seat: Seat, settings: Any, controller: LinearController, seed: int) -> None:
+    def __init__(
+        self,
+        out: Path,
+        seat: Seat,
+        settings: Any,
+        controller: LinearController,
+        seed: int,
+        start: str | Path | None = None,
+    ) -> None:
         self.out, self.seat, self.settings, self.controller, self.seed = out, seat, settings, controller, seed
+        self.start = None if start is None else str(Path(start).resolve())
         self.generation, self.steps, self.seconds = 0, 0, 0.0
         self.scores: list[dict[str, float]] = []
         self.best = np.zeros(controller.size)
@@ -73,14 +83,16 @@ class Search:
             raise BadInput(f"{out} holds another agent and no search.pkl; choose another out")
         else:
             self._normals = Normals(seed)
-            self.strategy = _strategy(controller.size, settings.sigma, settings.popsize, self._normals)
+            first = np.zeros(controller.size) if start is None else parameters_of(start, controller)
+            self.strategy = _strategy(first, settings.sigma, settings.popsize, self._normals)
             self._frozen = pickle.dumps((self.strategy, self._normals))
 
     @property
     def request(self) -> dict[str, Any]:
         """What must agree for a run to go on (when and how often it is scored may change)."""
         chosen = {k: v for k, v in asdict(self.settings).items() if not k.startswith("evaluate")}
-        return {"seed": self.seed, "parameters": self.controller.size, **chosen, "seat": asdict(self.seat.resolved())}
+        request = {"seed": self.seed, "parameters": self.controller.size, **chosen}
+        return request | {"seat": asdict(self.seat.resolved()), "start_from": self.start}
 
     def advance(self, players: Any) -> None:
         """One generation: ask, play, tell."""
@@ -130,6 +142,7 @@ class Search:
             "asked_steps": asked,
             "generations": self.generation,
             "hyperparameters": asdict(self.settings),
+            "start_from": None if self.start is None else Path(self.start).name,
             "parameters": kind.size,
             "seconds": round(self.seconds, 1),
             "return": self.last.get("mean"),
@@ -204,7 +217,18 @@ class Search:
             board.add_scalar(name if "/" in name else f"search/{name}", value, self.generation)
 
 
-def _strategy(size: int, sigma: float, popsize: int, normals: Normals) -> Any:
+def parameters_of(agent: str | Path, controller: LinearController) -> NDArray[np.float64]:
+    """The parameters of an agent's folder, if it is a controller of this kind; where it was trained does not matter."""
+    found = LinearController.load(Path(agent) / "agent.zip")
+    if (found.config, found.size) != (controller.config, controller.size):
+        raise BadInput(
+            f"{agent} holds a controller of {found.size} parameters ({found.config}), this one has {controller.size} "
+            f"({controller.config}); begin from one of the same kind"
+        )
+    return found.parameters.astype(np.float64)
+
+
+def _strategy(first: NDArray[np.float64], sigma: float, popsize: int, normals: Normals) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that there is no matplotlib
@@ -212,4 +236,4 @@ def _strategy(size: int, sigma: float, popsize: int, normals: Normals) -> Any:
     except ImportError:
         raise DependencyNotInstalled('--algo cma needs pycma; run pip install "worldsim-rl[cma]"') from None
     options = {"popsize": popsize, "randn": normals, "seed": np.nan, "verbose": -9, "verb_log": 0, "verb_disp": 0}
-    return cma.CMAEvolutionStrategy(np.zeros(size), sigma, options)
+    return cma.CMAEvolutionStrategy(first, sigma, options)

@@ -34,6 +34,8 @@ Found = dict[str, Any]
 """What a stage found, for iterate.json."""
 
 _FREE = ("out", "rounds", "threads", "device")  # what may differ when an iteration goes on
+_OF_A_ROUND = ("frames", "world", "later", "steps", "hyperparameters", "noise", "temperature", "horizon")
+"""What may differ from round to round; each keeps what it was asked for when it began."""
 _STRIDE = 1000  # recording seeds of one iteration
 
 
@@ -57,6 +59,7 @@ class Iteration:
         self.env_kwargs, self.hyperparameters = parse_kwargs(asked.env_kwargs), parse(asked.hyperparameters)
         self.trainer(1)  # now, so that a misspelt option is said before anything is recorded
         settings = json.loads(json.dumps(asdict(asked), default=str))
+        self.of_a_round = {name: settings.pop(name) for name in _OF_A_ROUND}
         self.kept = self._read({name: value for name, value in settings.items() if name not in _FREE})
 
     def run(self) -> Found:
@@ -163,6 +166,7 @@ class Iteration:
                 hyperparameters=self.hyperparameters,
                 threads=asked.threads,
                 progress=True,
+                start_from=self.folder(name, number - 1) if number > 1 and not asked.fresh else None,
             )
         else:
             agent = train_agent(
@@ -193,7 +197,7 @@ class Iteration:
 
     def _stage(self, number: int, name: str, work: Callable[[], Found]) -> None:
         """Do a stage of a round unless it is done, and keep what it found."""
-        found = self.kept["rounds"].setdefault(str(number), {})
+        found = self.kept["rounds"].setdefault(str(number), {"asked": self.of_a_round})
         if name in found:
             return
         with self._stoppable(f"round {number}, {name}"):
@@ -216,14 +220,16 @@ class Iteration:
             return {"settings": settings, "rounds": {}}
         try:
             kept = dict(json.loads(self.path.read_text(encoding="utf-8")))
-            theirs, _ = kept["settings"], kept["rounds"]
-            different = [name for name in settings if theirs.get(name) != settings[name]]
+            theirs, asked, rounds = kept["settings"], dict(settings), kept["rounds"]
+            for begun in (found for found in rounds.values() if "real" not in found):
+                theirs, asked = theirs | begun.get("asked", {}), asked | self.of_a_round
+            different = [name for name in asked if theirs.get(name) != asked[name]]
         except (ValueError, TypeError, KeyError, AttributeError):
             raise BadInput(f"{self.path} is damaged; remove it to score again what the folder holds") from None
         if different:
             name = different[0]
             raise BadInput(
-                f"{self.asked.out} holds an iteration with {name} {theirs.get(name)}, not {settings[name]}; repeat "
+                f"{self.asked.out} holds an iteration with {name} {theirs.get(name)}, not {asked[name]}; repeat "
                 "that to go on, or choose another --out"
             )
         return kept

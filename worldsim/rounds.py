@@ -28,7 +28,8 @@ class Rounds:
     later: float = 0.5
     """Share of the world's updates in rounds after the first, which begin with the weights of the round before."""
     fresh: bool = False
-    """Instead begin every round's world with new weights, and do all updates."""
+    """Instead begin every round's world with new weights, and do all updates; cma, which else goes on from the
+    controller of the round before, begins with zeros."""
     algo: str = "ppo"
     """Of the agents, as in worldsim train-agent; cma too."""
     steps: int = 250_000

@@ -174,3 +174,27 @@ def test_ctrl_c_saves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_cannot_be_searched(changes: dict[str, Any], words: str, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=words):
         train_cma(**{"inside": spatial_folder(), "out": tmp_path, "steps": 10, **changes})
+
+
+def test_it_goes_on_from_another_controller(tmp_path: Path) -> None:
+    def run(name: str, start: Path | None = None, **more: Any) -> Any:
+        kwargs = {"max_episode_steps": 20}
+        options = {**SMALL, "sigma": 1e-9, **more}
+        return train_cma(
+            "CartPole-v1", 1, 0, tmp_path / name, env_kwargs=kwargs, hyperparameters=options, start_from=start
+        )
+
+    zero = run("zero")
+    assert np.abs(zero.model.parameters).max() < 1e-6
+    zero.model.parameters = np.arange(10, dtype=np.float32)
+    zero.save(tmp_path / "zero")
+    onward = run("onward", tmp_path / "zero")
+    assert onward.model.parameters == pytest.approx(np.arange(10), abs=1e-6)
+    assert onward.about["start_from"] == "zero"
+    with pytest.raises(BadInput, match=r"a search with start_from .*zero, not None"):
+        run("onward")
+    with pytest.raises(BadInput, match=r"holds a controller of 10 parameters .*; begin from one of the same kind"):
+        run("other", tmp_path / "zero", hidden=3)
+    with pytest.raises(BadInput, match="found no such file"):
+        run("other", tmp_path / "nowhere")
+    assert not (tmp_path / "other").exists()

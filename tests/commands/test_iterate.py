@@ -92,8 +92,24 @@ def test_again_does_nothing_and_more_rounds_go_on(finished: Iteration) -> None:
     assert Iteration(finished.asked).run() == finished.kept
     assert before.items() <= {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.is_file()}.items()
     assert Iteration(replace(finished.asked, rounds=3)).kept["rounds"].keys() == {"1", "2"}
+    with pytest.raises(BadInput, match="holds an iteration with episodes 12, not 13; repeat that"):
+        Iteration(replace(finished.asked, episodes=13))
+
+
+def test_a_round_that_has_not_begun_may_be_another(finished: Iteration, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    assert [found["asked"]["frames"] for found in finished.kept["rounds"].values()] == [120, 120]
+    kept = json.loads(finished.path.read_text())
+    del kept["rounds"]["2"]
+    (out / "iterate.json").write_text(json.dumps(kept))
+    changed = replace(finished.asked, out=out, frames=121)
+    assert list(Iteration(changed).kept["rounds"]) == ["1"]
+    del kept["rounds"]["1"]["real"]  # begun and not over: it goes on as it was
+    (out / "iterate.json").write_text(json.dumps(kept))
     with pytest.raises(BadInput, match="holds an iteration with frames 120, not 121; repeat that"):
-        Iteration(replace(finished.asked, frames=121))
+        Iteration(changed)
+    assert list(Iteration(replace(changed, frames=120)).kept["rounds"]) == ["1"]
 
 
 def test_ctrl_c_says_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,7 +119,7 @@ def test_ctrl_c_says_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(Iteration, "train", interrupted)
     with pytest.raises(Stopped, match="round 1, train: stopped; the same command goes on"):
         Iteration(asked(tmp_path / "out")).run()
-    assert list(json.loads((tmp_path / "out" / "iterate.json").read_text())["rounds"]["1"]) == ["record"]
+    assert list(json.loads((tmp_path / "out" / "iterate.json").read_text())["rounds"]["1"]) == ["asked", "record"]
 
 
 @pytest.mark.parametrize(
@@ -173,6 +189,7 @@ def test_killed_it_goes_on_from_the_command_line(tmp_path: Path, capsys: pytest.
     assert "tests.steps:Test/Walk-v0: return, 12 episodes each" in shown
     assert shown.splitlines()[-1].startswith("next: worldsim play")
     assert list(json.loads((out / "iterate.json").read_text())["rounds"]["1"]) == [
+        "asked",
         "record",
         "train",
         "learn",

@@ -65,6 +65,7 @@ def test_ctrl_c_keeps_the_agents_that_are_scored(tmp_path, monkeypatch, capsys):
         (("train-agent", "--in", "CartPole-v1", "--out", "b", "--hyperparameters", "lr=1"), "no hyperparameter 'lr'"),
         (("train-agent", "--in", "CartPole-v1", "--out", "b", "--env-kwargs", "{"), "--env-kwargs must be JSON"),
         (("train-agent", "--in", "CartPole-v1", "--out", "b", "--temperature", "2"), "takes no such argument"),
+        (("train-agent", "--in", "CartPole-v1", "--out", "b", "--start-from", "agent"), "--start-from is for cma"),
         (("train-agent", "--in", "no-world", "--out", "b"), "no environment or world 'no-world'"),
     ],
 )
@@ -79,7 +80,8 @@ def test_mistakes_are_one_line(arguments, line, tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")
-def test_ctrl_c_saves_and_the_same_command_goes_on(tmp_path, monkeypatch):
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_or_a_kill_saves_and_the_same_command_goes_on(how, tmp_path, monkeypatch):
     arguments = ["train-agent", "--in", "CartPole-v1", "--out", "agent", "--steps", "1000000", "--num-envs", "4"]
     process = subprocess.Popen(
         [sys.executable, "-m", "worldsim", *arguments],
@@ -93,7 +95,7 @@ def test_ctrl_c_saves_and_the_same_command_goes_on(tmp_path, monkeypatch):
     while not (log.exists() and log.read_text().count("\n") > 3):
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(how)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "of 1,000,000 steps; the agent so far is in agent, the same command goes on from there" in errors

@@ -53,6 +53,8 @@ class TrainAgent:
     """Processes that play for cma in a real environment."""
     ray: str | None = None
     """Address of a Ray cluster (or auto) whose machines play for cma instead, with so many --workers."""
+    start_from: str | None = None
+    """Folder of a controller from which cma goes on (default: it begins with zeros)."""
     device: str = "auto"
     """Of worlds and of networks for images; small networks compute on the CPU."""
 
@@ -61,12 +63,15 @@ class TrainAgent:
         from worldsim.agents.hyperparameters import parse
         from worldsim.agents.training import train_agent
         from worldsim.env_kwargs import parse_kwargs
+        from worldsim.errors import BadInput
 
         dream = {"temperature": self.temperature, "horizon": self.horizon}
         kwargs = parse_kwargs(self.env_kwargs) | {name: value for name, value in dream.items() if value is not None}
         if self.algo.lower() == "cma":
             self.evolve(kwargs, parse(self.hyperparameters))
             return
+        if self.start_from is not None:
+            raise BadInput(f"--start-from is for cma, got --algo {self.algo}; the same --out goes on with more --steps")
         agent = train_agent(
             self.inside,
             self.algo,
@@ -109,6 +114,7 @@ class TrainAgent:
             self.ray,
             self.threads,
             progress=True,
+            start_from=self.start_from,
         )
         about, seconds = agent.about, max(agent.about["seconds"], 1e-9)
         best = max(about["scores"], key=lambda score: score["mean"])
