@@ -46,6 +46,8 @@ class CMASettings:
     """Generations between scores of the mean controller; the best one scored is the agent."""
     evaluate_episodes: int = 1024
     """Episodes of such a score."""
+    patience: int = 0
+    """Steps in a row without a reward above 0 after which an episode of the search is over; 0 waits for ever."""
     precision: Literal["fp32", "bf16"] = "fp32"
     """Of a dream."""
 
@@ -56,6 +58,8 @@ class CMASettings:
                 "cma needs popsize >= 4, rollouts, evaluate_every and evaluate_episodes >= 1 and sigma > 0, got "
                 f"{self.popsize}, {self.rollouts}, {self.evaluate_every}, {self.evaluate_episodes} and {self.sigma}"
             )
+        if self.patience < 0:
+            raise BadInput(f"patience is at least 0, got {self.patience}")
 
 
 class Players(Protocol):
@@ -106,7 +110,8 @@ def train_cma(
     by who wrote it.
 
     Differs from the paper: its weight decay, whose sign is reversed in the released code, is left out; returns are not
-    rounded to 1e-4.
+    rounded to 1e-4. With ``patience`` above 0 (ours) the search's own episodes, those of its scores too, end where
+    nothing was gained for so long: a dream can be too kind to who has left the road, or stands still.
 
     Args:
         inside: a dream, or a real environment's id.
@@ -207,8 +212,10 @@ def _players(
         assert seat.world is not None
         temperature, device = float(seat.env_kwargs.get("temperature", 1.0)), seat.env_kwargs.get("device", "cpu")
         world = open_world(seat.world)
-        return DreamPopulation(world, controller, horizon, temperature, settings.precision, device), lambda: None
-    make = partial(RealPlayer, seat, controller.config, horizon)
+        precision, patience = settings.precision, settings.patience
+        dreamed = DreamPopulation(world, controller, horizon, temperature, precision, device, patience)
+        return dreamed, lambda: None
+    make = partial(RealPlayer, seat, controller.config, horizon, settings.patience)
     if ray is not None:
         from worldsim.agents.ray_workers import RayWorkers
 

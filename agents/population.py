@@ -36,6 +36,7 @@ class DreamPopulation:
         temperature: of the dream.
         precision: of the world's multiplications.
         device: where the world is.
+        patience: steps in a row without a reward above 0 after which an episode is over; 0 waits for ever.
     """
 
     def __init__(
@@ -46,11 +47,12 @@ class DreamPopulation:
         temperature: float = 1.0,
         precision: Precision = "fp32",
         device: str = "cpu",
+        patience: int = 0,
     ) -> None:
         if device != "cpu":
             raise BadInput(f"a population dreams on the CPU so far, got device {device!r}")
         self.world, self.controller, self.horizon = world, controller, horizon
-        self.temperature, self.precision = temperature, precision
+        self.temperature, self.precision, self.patience = temperature, precision, patience
 
     def play(self, parameters: NDArray[np.floating], seeds: NDArray[np.int64]) -> Episodes:
         """Episodes of controllers ``parameters`` (P, N) with ``seeds`` (P, R)."""
@@ -63,12 +65,15 @@ class DreamPopulation:
             dream = self._dream(len(row))
             dream.reset(row, torch.from_numpy(seeds.reshape(-1)))
             layers = self.controller.layers(population[owner])
-            playing = torch.ones(len(row), dtype=torch.bool)
+            playing, paid = torch.ones(len(row), dtype=torch.bool), torch.zeros(len(row), dtype=torch.int64)
             for step in range(1, self.horizon + 1):
                 imagined = dream.step(self.controller.act(layers, dream.observe()))
                 returns[row] += torch.where(playing, imagined.reward, 0).double()
                 lengths[row] += playing
                 playing &= ~imagined.terminated
+                paid = torch.where(imagined.reward > 0, step, paid)  # the last step that was
+                if self.patience:
+                    playing &= step - paid < self.patience
                 if step % _LOOK and step < self.horizon:
                     continue
                 left = int(playing.sum())
@@ -77,7 +82,7 @@ class DreamPopulation:
                 if left < _KEEP * len(row):
                     kept = playing.nonzero()[:, 0]
                     dream, row, owner = self._fewer(dream, kept), row[kept], owner[kept]
-                    layers, playing = self.controller.layers(population[owner]), playing[kept]
+                    layers, playing, paid = self.controller.layers(population[owner]), playing[kept], paid[kept]
         shape = (many, rollouts)
         return Episodes(returns.numpy().reshape(shape), lengths.numpy().reshape(shape))
 

@@ -32,9 +32,10 @@ class RealPlayer:
         seat: where, and through which world.
         config: of the controllers.
         horizon: steps after which an episode is cut, if the environment does not end it first.
+        patience: steps in a row without a reward above 0 after which it is cut too; 0 waits for ever.
     """
 
-    def __init__(self, seat: Seat, config: LinearConfig, horizon: int = 100_000) -> None:
+    def __init__(self, seat: Seat, config: LinearConfig, horizon: int = 100_000, patience: int = 0) -> None:
         import torch
 
         torch.set_num_threads(1)
@@ -43,7 +44,7 @@ class RealPlayer:
         if seat.world is not None and open_world(seat.world).openings.shard.about.frames_from == "render":
             kwargs["render_mode"] = "rgb_array"
         self.env = seat.look(gym.make(seat.env_id, disable_env_checker=True, **kwargs))
-        self.horizon, self.config = horizon, config
+        self.horizon, self.config, self.patience = horizon, config, patience
 
     def __call__(self, parameters: NDArray[np.floating] | None, seed: int) -> RealEpisode:
         """One episode."""
@@ -53,11 +54,13 @@ class RealPlayer:
         if parameters is not None:
             controller = LinearController(env.observation_space, env.action_space, self.config, parameters)
         seen, _ = env.reset(seed=seed)
-        total, steps, over = 0.0, 0, False
+        total, steps, paid, over = 0.0, 0, 0, False
         while not over and steps < self.horizon:
             action = chance.act(seen[None])[0] if controller is None else controller.predict(seen)[0]
             seen, reward, terminated, truncated, _ = env.step(action)
             total, steps, over = total + float(reward), steps + 1, terminated or truncated
+            paid = steps if reward > 0 else paid
+            over |= 0 < self.patience <= steps - paid
         return RealEpisode(total, steps)
 
     def close(self) -> None:

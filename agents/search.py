@@ -171,7 +171,7 @@ class Search:
         try:
             content = pickle.loads(self._path.read_bytes())
             self.strategy, self._normals = pickle.loads(content["strategy"])
-            found = content["request"]
+            found = {"patience": 0, "start_from": None} | content["request"]  # older searches knew neither
         except Exception as error:  # whatever a damaged pickle raises
             raise BadInput(
                 f"{self._path} is damaged ({type(error).__name__}); delete it or choose another out"

@@ -63,6 +63,31 @@ def test_the_population_plays_as_each_of_its_rows_alone() -> None:
     assert played.returns == pytest.approx(np.array([[total for total, _ in row] for row in expected]), rel=1e-4)
 
 
+def test_impatient_episodes_end_where_nothing_is_paid() -> None:
+    """A row alone, step by step, says when it should have ended."""
+    rng = np.random.default_rng(1)
+    controller, world = a_controller(), point_world()
+    parameters, seeds = rng.normal(size=(6, controller.size)), rng.integers(0, 1000, (6, 2))
+    played = DreamPopulation(world, controller, 20, temperature=4.0, patience=3).play(parameters, seeds)
+    found: list[tuple[float, int]] = []
+    for p, row in zip(parameters, seeds, strict=True):
+        kind = LinearController(controller.observation_space, controller.action_space, None, p)
+        for seed in row:
+            dream = Dream(world, 1, 4.0)
+            dream.reset(torch.arange(1), torch.tensor([int(seed)]))
+            total, steps, idle = 0.0, 0, 0
+            while steps < 20 and idle < 3:
+                step = dream.step(torch.from_numpy(np.asarray(kind.predict(dream.observe().numpy())[0])))
+                total, steps = total + float(step.reward), steps + 1
+                idle = 0 if float(step.reward) > 0 else idle + 1
+                if step.terminated:
+                    break
+            found.append((total, steps))
+    assert played.lengths.ravel().tolist() == [steps for _, steps in found]
+    assert {3, 20} <= set(played.lengths.ravel().tolist())
+    assert played.returns.ravel() == pytest.approx([total for total, _ in found], rel=1e-4, abs=1e-6)
+
+
 def test_it_learns_in_a_dream(tmp_path: Path) -> None:
     """The point goes to x = 0.5 / (1 - 0.5) * 0.25 if it is always pushed down, 20 steps long."""
     seat = Seat(None, {}, "points", "features")
@@ -163,6 +188,7 @@ def test_ctrl_c_saves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ({"hyperparameters": {"population": 3}}, "no hyperparameter 'population'; it has popsize"),
         ({"hyperparameters": {"popsize": 2}}, "popsize >= 4"),
+        ({"hyperparameters": {"patience": -1}}, "patience is at least 0"),
         ({"workers": 2}, "for real environments"),
         ({"ray": "auto"}, "for real environments"),
         ({"observation": "pixels"}, "sees a world's features"),

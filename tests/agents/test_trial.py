@@ -27,6 +27,9 @@ def test_a_real_player_plays_what_it_is_given() -> None:
     assert player(None, 3) == player(None, 3)
     assert len({player(None, seed).steps for seed in range(8)}) > 1
     player.close()
+    impatient = RealPlayer(Seat("Pendulum-v1"), LinearConfig(), patience=7)  # whose rewards are never above 0
+    assert impatient(None, 3).steps == 7
+    impatient.close()
 
 
 @pytest.mark.slow
