@@ -46,6 +46,9 @@ class CMASettings:
     """Generations between scores of the mean controller; the best one scored is the agent."""
     evaluate_episodes: int = 1024
     """Episodes of such a score."""
+    same_seeds: bool = False
+    """Whether a whole generation plays the same episodes, not only controllers i and i + popsize / 2 (the paper): where
+    scores depend on how an episode begins, that tells controllers apart with fewer of them."""
     patience: int = 0
     """Steps in a row without a reward above 0 after which an episode of the search is over; 0 waits for ever."""
     precision: Literal["fp32", "bf16"] = "fp32"
@@ -101,17 +104,18 @@ def train_cma(
     """Evolve a `LinearController` by CMA-ES (Hansen 2016, arXiv:1604.00772) and write its folder.
 
     Source: Ha & Schmidhuber 2018, arXiv:1803.10122, appendix A.4. Fitness is the mean return of ``rollouts`` episodes;
-    controllers i and i + popsize / 2 play the same seeds. Every ``evaluate_every`` generations, and at the end, the
-    mean of the distribution plays ``evaluate_episodes`` episodes of seeds that no training uses; the best mean so
-    scored is the agent (its score is then a little flattered: `worldsim evaluate` scores it anew).
+    controllers i and i + popsize / 2 play the same seeds (all do with ``same_seeds``). Every ``evaluate_every``
+    generations, and at the end, the mean of the distribution plays ``evaluate_episodes`` episodes of seeds that no
+    training uses; the best mean so scored is the agent (its score is then a little flattered: `worldsim evaluate`
+    scores it anew).
 
     Each generation is a function of the seed and of its number, so a run that was killed and goes on follows the same
     curve. ``search.pkl`` holds where it is (at most half a minute is lost); like all pickles it should only be opened
     by who wrote it.
 
     Differs from the paper: its weight decay, whose sign is reversed in the released code, is left out; returns are not
-    rounded to 1e-4. With ``patience`` above 0 (ours) the search's own episodes, those of its scores too, end where
-    nothing was gained for so long: a dream can be too kind to who has left the road, or stands still.
+    rounded to 1e-4. ``same_seeds`` is ours, and so is ``patience``: above 0 the search's own episodes, those of its
+    scores too, end where nothing was gained for so long, for a dream can be too kind to who has left the road.
 
     Args:
         inside: a dream, or a real environment's id.

@@ -30,6 +30,8 @@ from worldsim.errors import BadInput
 SCORE_SEEDS = 2_200_000_000
 """First seed of the scores: above those of training, below those of `worldsim.agents.evaluate`."""
 
+_NEW: dict[str, Any] = {"patience": 0, "same_seeds": False, "start_from": None}  # what older searches know nothing of
+
 
 class Normals:
     """CMA-ES's standard normals: those of a generation are a function of the seed and its number."""
@@ -100,7 +102,7 @@ class Search:
         self._normals.begin(number)
         asked = self.strategy.ask()
         settings = self.settings
-        pairs = -(-settings.popsize // 2)
+        pairs = 1 if settings.same_seeds else -(-settings.popsize // 2)
         base = key(self.seed, number) % (2**31 - pairs * settings.rollouts)
         pair = np.arange(settings.popsize)[:, None] % pairs
         seeds = base + pair * settings.rollouts + np.arange(settings.rollouts)  # (P, R)
@@ -171,7 +173,7 @@ class Search:
         try:
             content = pickle.loads(self._path.read_bytes())
             self.strategy, self._normals = pickle.loads(content["strategy"])
-            found = {"patience": 0, "start_from": None} | content["request"]  # older searches knew neither
+            found = _NEW | content["request"]
         except Exception as error:  # whatever a damaged pickle raises
             raise BadInput(
                 f"{self._path} is damaged ({type(error).__name__}); delete it or choose another out"

@@ -1,4 +1,4 @@
-"""Write the tables of README.md, docs/results.md and docs/gamegan.md from what was measured.
+"""Write the tables of README.md and of the pages in docs from what was measured.
 
     python scripts/tables.py                                                # from docs/measured, which the tables name
     python scripts/tables.py --take runs/transfer/rows.jsonl results/*.json # first take newer measurements there
@@ -7,8 +7,9 @@ A table stands between the comments ``<!-- table:NAME -->`` and ``<!-- end:NAME 
 ``transfer`` is of rows.jsonl (scripts/pacman_transfer.py), ``screen-GAME`` and, with intervals, ``closely-GAME`` of
 GAME.json (worldsim evaluate-world), ``bench`` of bench.json (worldsim bench), ``aims`` of its rows that have an aim,
 ``bench-gamegan`` of bench-gamegan.json (worldsim bench --only gamegan), ``worlds`` of the bundled worlds' own
-config.json, ``table1`` of gamegan_rows.jsonl (scripts/gamegan_table1.py) and ``parts`` of gamegan_parts.jsonl
-(scripts/gamegan_parts.py). The scores on the cards of the bundled worlds are written too.
+config.json, ``table1`` of gamegan_rows.jsonl (scripts/gamegan_table1.py), ``parts`` of gamegan_parts.jsonl
+(scripts/gamegan_parts.py) and ``takecover`` of takecover_rows.jsonl (rows.jsonl of scripts/takecover.py). The scores on
+the cards of the bundled worlds are written too.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from typing import Any
 import tyro
 
 from worldsim.agents.transfer import markdown, read, summary
+from worldsim.agents.trial import markdown as trials
 from worldsim.bench.report import rounded
 from worldsim.bundled import bundled, bundled_folder
 from worldsim.card import card
@@ -36,7 +38,7 @@ from worldsim.metrics.report import cell, counts, number
 
 ROOT = Path(__file__).resolve().parents[1]
 MEASURED = ROOT / "docs" / "measured"
-PAGES = ("README.md", "docs/results.md", "docs/gamegan.md")
+PAGES = ("README.md", "docs/results.md", "docs/gamegan.md", "docs/world_models.md")
 KINDS = {
     "spatial": "codes on a grid, ours",
     "vision-memory": "VAE + MDN-RNN, published",
@@ -252,6 +254,7 @@ def filled(page: str) -> str:
                 "aims": partial(bench, aims=True),
                 "table1": partial(of_script, "gamegan_table1", "table_of", "gamegan_rows.jsonl"),
                 "parts": partial(of_script, "gamegan_parts", "table", "gamegan_parts.jsonl"),
+                "takecover": lambda: trials(read(MEASURED / "takecover_rows.jsonl")),
             }
             if name not in tables:
                 raise BadInput(

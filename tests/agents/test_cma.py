@@ -100,6 +100,27 @@ def test_it_learns_in_a_dream(tmp_path: Path) -> None:
     assert search.scores[0]["mean"] > 0.9 * np.mean(best) > 5
 
 
+@pytest.mark.parametrize(("same", "expected"), [(False, 3), (True, 1)])
+def test_who_plays_the_same_episodes(same: bool, expected: int, tmp_path: Path) -> None:
+    seen: list[np.ndarray] = []
+
+    class Watched(DreamPopulation):
+        def play(self, parameters: Any, seeds: Any) -> Any:
+            seen.append(seeds)
+            return super().play(parameters, seeds)
+
+    settings = CMASettings(popsize=6, rollouts=4, same_seeds=same)
+    search = Search(tmp_path, seat_with_world(Seat(None, {}, "points", "features")), settings, a_controller(), 0)
+    for _ in range(2):
+        search.advance(Watched(point_world(), a_controller(), 3))
+    for seeds in seen:
+        assert seeds.shape == (6, 4)
+        assert len(np.unique(seeds, axis=0)) == expected
+        assert np.unique(seeds).size == expected * 4
+        assert np.array_equal(seeds[:3], seeds[3:])
+    assert not set(seen[0].ravel()) & set(seen[1].ravel())
+
+
 def seat_with_world(seat: Seat) -> Any:
     class Named:
         def resolved(self) -> Seat:
