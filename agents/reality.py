@@ -59,7 +59,7 @@ class RealPlayer:
             action = chance.act(seen[None])[0] if controller is None else controller.predict(seen)[0]
             seen, reward, terminated, truncated, _ = env.step(action)
             total, steps, over = total + float(reward), steps + 1, terminated or truncated
-            paid = steps if reward > 0 else paid
+            paid = steps if float(reward) > 0 else paid
             over |= 0 < self.patience <= steps - paid
         return RealEpisode(total, steps)
 

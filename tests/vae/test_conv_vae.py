@@ -84,3 +84,21 @@ def test_the_second_head_is_a_log_variance() -> None:
     z = posterior.sample(torch.randn(n, 1, generator=torch.Generator().manual_seed(0)))
     assert float(z.mean()) == pytest.approx(2.0, abs=0.01)
     assert float(z.var()) == pytest.approx(0.25, rel=0.02)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_few_pictures_are_encoded_as_many_are(channels: int) -> None:
+    model = ConvVAE(ConvVAEConfig(5, channels)).eval()
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.05)
+    pictures = torch.rand(6, channels, 64, 64)
+    with torch.no_grad():
+        many = model.encode(pictures)
+        for begin, end in ((0, 1), (1, 3), (2, 6)):
+            few = model.encode(pictures[begin:end])
+            assert torch.allclose(few.mu, many.mu[begin:end], atol=1e-5)
+            assert torch.allclose(few.logvar, many.logvar[begin:end], atol=1e-5)
+        model.convolutions[0].weight.mul_(2)  # what was prepared is made again
+        assert torch.allclose(model.encode(pictures[:1]).mu, model.encode(pictures).mu[:1], atol=1e-5)
+    model.encode(pictures[:1]).mu.sum().backward()
+    assert model.convolutions[0].weight.grad is not None

@@ -15,6 +15,7 @@ from worldsim.nn.prepared import Prepared
 _ENCODER = (32, 64, 128, 256)  # channels; every kernel 4, stride 2, no padding: 64 -> 31 -> 14 -> 6 -> 2
 _DECODER = ((128, 5), (64, 5), (32, 6))  # channels, kernel; stride 2, no padding: 1 -> 5 -> 13 -> 30 -> 64
 _LAST_KERNEL = 6
+_FEW = 4  # pictures up to which products of patches are faster than convolutions on a CPU
 _FEATURES = 1024  # 2 * 2 * 256, and the decoder's first layer
 
 
@@ -57,8 +58,8 @@ class ConvVAE(Prepared):
         `encode`: x (n, C, 64, 64) in [0, 1] -> mu, logvar (n, Z); `decode`: z (n, Z) -> (n, C, 64, 64) in [0, 1].
         Parameters: 4,348,547 (Z = 32) and 4,446,915 (Z = 64) for three channels, the published counts.
 
-    Differs from the paper: no function of it does. `decode` computes the same sums in another order without gradients
-    (see `Folded`), which takes half the time.
+    Differs from the paper: no function of it does. `decode` (see `Folded`) and, for a few pictures, `encode` compute
+    the same sums in another order without gradients, in half the time.
 
     Example:
         >>> sum(p.numel() for p in ConvVAE(ConvVAEConfig(latent=32)).parameters())
@@ -82,10 +83,33 @@ class ConvVAE(Prepared):
 
     def encode(self, x: Tensor) -> Posterior:
         """The posterior of each picture."""
-        for layer in self.convolutions:
-            x = F.relu(layer(x))
-        features = x.permute(0, 2, 3, 1).flatten(1)  # row, column, channel, as TensorFlow flattens
+        if len(x) <= _FEW and not torch.is_grad_enabled() and x.device.type == "cpu":
+            x = self._encode_few(x)
+        else:
+            for layer in self.convolutions:
+                x = F.relu(layer(x))
+            x = x.permute(0, 2, 3, 1)
+        features = x.flatten(1)  # row, column, channel, as TensorFlow flattens
         return Posterior(self.mu(features), self.logvar(features))
+
+    def _encode_few(self, x: Tensor) -> Tensor:
+        """The convolutions (n, C, H, W) -> (n, H', W', C') as products: of 4 x 4 patches, 4 runs of memory each."""
+        parameters = list(self.convolutions.parameters())
+        kernels = self.prepared("few", parameters, self._as_products)
+        x = x.permute(0, 2, 3, 1).contiguous()
+        for weight, bias in kernels:
+            n, height, width, channels = x.shape
+            shape = (n, height // 2 - 1, width // 2 - 1, 4, 4 * channels)
+            row = width * channels
+            patches = x.as_strided(shape, (height * row, 2 * row, 2 * channels, row, 1))
+            out = torch.addmm(bias, patches.reshape(-1, 16 * channels), weight).relu_()
+            x = out.view(*shape[:3], -1)
+        return x
+
+    def _as_products(self) -> list[tuple[Tensor, Tensor]]:
+        """Of each convolution (4 * 4 * C_in, C_out) and the bias."""
+        layers = cast(list[nn.Conv2d], list(self.convolutions))
+        return [(layer.weight.permute(2, 3, 1, 0).flatten(0, 2).contiguous(), _bias(layer)) for layer in layers]
 
     def decode(self, z: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
         """The picture of each latent vector; without gradients the arithmetic may be ``dtype`` bfloat16."""
@@ -152,6 +176,6 @@ def as_convolution(weight: Tensor) -> Tensor:
     return padded.flip(2, 4).permute(1, 3, 5, 0, 2, 4).reshape(4 * outside, inside, 3, 3)
 
 
-def _bias(layer: nn.ConvTranspose2d) -> Tensor:
+def _bias(layer: nn.Conv2d | nn.ConvTranspose2d) -> Tensor:
     assert layer.bias is not None
     return layer.bias
