@@ -63,7 +63,7 @@ def load_agent(path: str | Path, device: str = "cpu") -> Agent:
     Raises:
         BadInput: nothing there, or something in it is missing, damaged or not an agent; one line says what.
     """
-    folder = _find(path)
+    folder = agent_folder(path)
     zipped = folder if folder.is_file() else folder / "agent.zip"
     about: dict[str, Any] = {}
     if folder.is_dir():
@@ -137,7 +137,8 @@ def algorithms() -> dict[str, type[BaseAlgorithm]]:
     return found
 
 
-def _find(path: str | Path) -> Path:
+def agent_folder(path: str | Path) -> Path:
+    """Where an agent lies: its folder, or a bare zip; ``path`` may be a bundled name or a world that has an agent."""
     place = Path(path)
     if str(path) in bundled() and not place.exists():
         place = bundled_folder(str(path))

@@ -24,6 +24,7 @@ from worldsim.agents.workers import Alone, Workers
 from worldsim.errors import BadInput, Stopped
 
 _SAVE_SECONDS = 30.0
+_KINDS = {int: "a whole number", float: "a number", bool: "True or False", str: "a word"}
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,11 @@ class CMASettings:
                 "cma needs popsize >= 4, rollouts, evaluate_every and evaluate_episodes >= 1 and sigma > 0, got "
                 f"{self.popsize}, {self.rollouts}, {self.evaluate_every}, {self.evaluate_episodes} and {self.sigma}"
             )
-        if self.patience < 0:
-            raise BadInput(f"patience is at least 0, got {self.patience}")
+        if min(self.patience, self.hidden) < 0:
+            raise BadInput(
+                "patience and hidden are at least 0 (0: as long as it takes; no units in between), got "
+                f"{self.patience} and {self.hidden}"
+            )
 
 
 class Players(Protocol):
@@ -130,7 +134,8 @@ def train_cma(
         ray: address of a Ray cluster that plays instead, with so many ``workers``.
         threads: of torch, in a dream.
         progress: show a bar on stderr.
-        start_from: folder of a controller of the same kind, whose parameters are the first mean (the paper: zeros).
+        start_from: a controller of the same kind, whose parameters are the first mean (the paper: zeros); it is scored
+            first.
     """
     seat = inside if isinstance(inside, Seat) else find_seat(inside, observation, through, env_kwargs)
     if steps < 1 or not 0 <= seed < 2**31 or workers < 1:
@@ -161,6 +166,13 @@ def complete(given: Mapping[str, Any]) -> CMASettings:
     known = [field.name for field in fields(CMASettings)]
     if unknown := sorted(set(given) - set(known)):
         raise BadInput(f"cma has no hyperparameter {unknown[0]!r}; it has {', '.join(known)}")
+    for name, value in given.items():
+        default = getattr(CMASettings, name)
+        kinds: tuple[type, ...] = (int, float) if isinstance(default, float) else (type(default),)
+        if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+            raise BadInput(f"{name} of cma is {_KINDS[type(default)]}, got {value!r}")
+    if given.get("precision", "fp32") not in ("fp32", "bf16"):
+        raise BadInput(f"precision of cma is fp32 or bf16, got {given['precision']!r}")
     return CMASettings(**given)
 
 
@@ -170,6 +182,8 @@ def _run(
     """Generations until the steps are done."""
     saved = time.monotonic()
     with search.logging(), Bar(f"cma in {search.seat}", steps, "steps", search.steps, progress) as bar:
+        if search.start is not None and not search.generation:
+            search.score(players, settings.evaluate_episodes)  # what it begins with may be the best there will be
         while search.steps < steps:
             before = search.steps
             search.advance(players)

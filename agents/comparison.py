@@ -114,12 +114,17 @@ def table(rows: Sequence[Row]) -> Table:
             row.learned,
             real.env,
             f"{real.mean:.2f}",
-            f"{real.low:.2f} to {real.high:.2f}",
-            f"{real.sd:.2f}",
+            _interval(real),
+            f"{real.sd:.2f}" if real.n > 1 else "",
             f"{real.length:.1f}" + (f" ({real.cut} cut)" if real.cut else ""),
-            "" if dream is None else f"{dream.mean:.2f} ({dream.low:.2f} to {dream.high:.2f})",
+            "" if dream is None else f"{dream.mean:.2f}" + (f" ({_interval(dream)})" if dream.n > 1 else ""),
         )
     return shown
+
+
+def _interval(score: Score) -> str:
+    """What is known of the mean; nothing from a single episode."""
+    return f"{score.low:.2f} to {score.high:.2f}" if score.n > 1 else ""
 
 
 def write(rows: Sequence[Row], path: Path) -> None:

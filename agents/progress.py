@@ -63,8 +63,9 @@ class Bar:
         self._bar.update(self._task, completed=self._done, rate=f"{rate:,.0f} {self.unit}/s", note=self._note)
         if self.shown and self._bar.disable and now - self._plain > PLAIN_EVERY:
             self._plain = now
-            left = time.strftime("%H:%M:%S", time.gmtime(max(0, self.total - self._done) / max(1e-9, rate)))
-            line = (
-                f"{self.what}: {self._done:,} of {self.total:,} {self.unit}, {rate:,.0f}/s, {left} left  {self._note}"
-            )
+            line = f"{self.what}: {self._done:,} of {self.total:,} {self.unit}"
+            if rate > 0:
+                left = time.strftime("%H:%M:%S", time.gmtime(max(0, self.total - self._done) / rate))
+                line += f", {rate:,.0f}/s, {left} left"
+            line += f"  {self._note}".rstrip()
             self._console.print(line, highlight=False, soft_wrap=True)

@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from hashlib import blake2b
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 from torch.utils.tensorboard import SummaryWriter
 
 from worldsim import __version__
-from worldsim.agents.agent import Agent
+from worldsim.agents.agent import Agent, agent_folder, read_about
 from worldsim.agents.linear import LinearController
 from worldsim.agents.seat import Seat
 from worldsim.data.chance import key
@@ -57,7 +58,8 @@ class Search:
         settings: a `worldsim.agents.cma.CMASettings`.
         controller: of which kind they are.
         seed: of everything.
-        start: an agent's folder, whose parameters are the first mean (default: zeros).
+        start: an agent's folder, whose parameters are the first mean (default: zeros); its draws and episodes are then
+            others than those of the same seed from zeros.
 
     Raises:
         BadInput: ``out`` holds another search, or ``start`` another kind of controller; says what differs.
@@ -84,8 +86,11 @@ class Search:
         elif (out / "agent.json").exists():
             raise BadInput(f"{out} holds another agent and no search.pkl; choose another out")
         else:
-            self._normals = Normals(seed)
-            first = np.zeros(controller.size) if start is None else parameters_of(start, controller)
+            first, stream = np.zeros(controller.size), seed
+            if start is not None:
+                first = parameters_of(start, controller)
+                stream = key(seed, *blake2b(first.tobytes(), digest_size=8).digest()) % 2**31
+            self._normals = Normals(stream)
             self.strategy = _strategy(first, settings.sigma, settings.popsize, self._normals)
             self._frozen = pickle.dumps((self.strategy, self._normals))
 
@@ -103,7 +108,7 @@ class Search:
         asked = self.strategy.ask()
         settings = self.settings
         pairs = 1 if settings.same_seeds else -(-settings.popsize // 2)
-        base = key(self.seed, number) % (2**31 - pairs * settings.rollouts)
+        base = key(self._normals.seed, number) % (2**31 - pairs * settings.rollouts)
         pair = np.arange(settings.popsize)[:, None] % pairs
         seeds = base + pair * settings.rollouts + np.arange(settings.rollouts)  # (P, R)
         returns, lengths = players.play(np.stack(asked), seeds)
@@ -178,11 +183,11 @@ class Search:
             raise BadInput(
                 f"{self._path} is damaged ({type(error).__name__}); delete it or choose another out"
             ) from None
-        for name, value in self.request.items():
-            if found.get(name) != value:
-                raise BadInput(
-                    f"{self.out} holds a search with {name} {found.get(name)}, not {value}; choose another out"
-                )
+        theirs, mine = _flat(found), _flat(self.request)
+        for name in dict.fromkeys([*mine, *theirs]):
+            if theirs.get(name) != mine.get(name):
+                both = f"{name} {theirs.get(name)}, not {mine.get(name)}"
+                raise BadInput(f"{self.out} holds a search with {both}; choose another out")
         self._frozen, self.best, self.scores = content["strategy"], content["best"], content["scores"]
         self.generation, self.steps, self.seconds = content["generation"], content["steps"], content["seconds"]
         self.last = content["last"]
@@ -219,9 +224,20 @@ class Search:
             board.add_scalar(name if "/" in name else f"search/{name}", value, self.generation)
 
 
+def _flat(request: dict[str, Any]) -> dict[str, Any]:
+    """Without dictionaries in it: ``horizon`` of the environment's arguments of the seat, for instance."""
+    flat: dict[str, Any] = {}
+    for name, value in request.items():
+        flat |= _flat(value) if isinstance(value, dict) else {name: value}
+    return flat
+
+
 def parameters_of(agent: str | Path, controller: LinearController) -> NDArray[np.float64]:
     """The parameters of an agent's folder, if it is a controller of this kind; where it was trained does not matter."""
-    found = LinearController.load(Path(agent) / "agent.zip")
+    folder = agent_folder(agent)
+    if folder.is_dir() and (algo := read_about(folder)["algo"]) != "cma":
+        raise BadInput(f"{agent} holds an agent of {algo}, expected a controller of cma to begin from")
+    found = LinearController.load(folder if folder.is_file() else folder / "agent.zip")
     if (found.config, found.size) != (controller.config, controller.size):
         raise BadInput(
             f"{agent} holds a controller of {found.size} parameters ({found.config}), this one has {controller.size} "

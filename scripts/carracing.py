@@ -50,19 +50,23 @@ class Args:
     """Updates of V in the first round, later half (default: the preset's)."""
     vision_batch: int | None = None
     """Frames in one (default: the preset's)."""
+    kl_weight: float | None = 0.1
+    """Weight of V's KL divergence, with no floor under it; None: as published, 1 above a floor of 16 nats, at which a
+    picture keeps no more than that."""
     memory_steps: int | None = None
     """Updates of M in the first round, later half (default: the preset's)."""
     memory_batch: int | None = None
     """Stretches in one (default: the preset's)."""
     length: int | None = None
-    """Steps of a stretch (default: the preset's)."""
+    """Steps of a stretch (default: the preset's, a whole episode, as published; stretches of 150 steps gave dreams in
+    which the car never gets too fast)."""
     temperature: float = 1.0
     """Of the rounds' dreams."""
     temperatures: tuple[float, ...] = (1.0, 1.15)
     """Of dreams of the last round's world in which further controllers evolve, one for each seed."""
-    horizon: tuple[int, ...] = (300, 300, 300, 600)
+    horizon: tuple[int, ...] = (1000,)
     """Steps of the dreams of each round; the last number holds for all later ones. In short ones leaving the road costs
-    little: three rounds of 300 steps drove at full speed and left it."""
+    little: rounds of 300 steps drove at full speed and left it."""
     dream_steps: int = 300_000_000
     """Dream steps of each controller's evolution."""
     real_steps: int = 200_000_000
@@ -77,6 +81,10 @@ class Args:
     """Controllers in a generation."""
     rollouts: int = 16
     """Episodes that each one drives in a generation."""
+    same_seeds: bool = True
+    """Whether all of a generation drive the same ones (the paper: each pair its own)."""
+    patience: int = 100
+    """Steps without a new tile after which an episode of evolution is over (the paper: 0, never)."""
     evaluate_every: int = 25
     """Generations between scores of the mean controller."""
     evaluate_episodes: int = 1024
@@ -95,28 +103,30 @@ class Args:
 
 SMALL = Args(
     frames=60_000,
-    vision_steps=3_000,
+    vision_steps=4_000,
     vision_batch=64,
-    memory_steps=1_600,
-    memory_batch=32,
-    length=150,
+    memory_steps=3_000,
+    memory_batch=16,
     temperatures=(),
     dream_steps=30_000_000,
     real_steps=0,
     seeds=(0,),
-    rollouts=8,
+    popsize=32,
+    evaluate_every=20,
     evaluate_episodes=256,
 )
 
 
 def search(args: Args) -> dict[str, Any]:
     """Hyperparameters of CMA-ES that all controllers have in common."""
-    return {name: getattr(args, name) for name in ("popsize", "rollouts", "evaluate_every", "evaluate_episodes")}
+    names = ("popsize", "rollouts", "same_seeds", "patience", "evaluate_every", "evaluate_episodes")
+    return {name: getattr(args, name) for name in names}
 
 
 def iteration(args: Args) -> Iteration:
     """The rounds, in ``out`` itself."""
-    sizes = ("preset", "vision_steps", "vision_batch", "memory_steps", "memory_batch", "length")
+    sizes = ("preset", "vision_steps", "vision_batch", "kl_weight", "memory_steps", "memory_batch", "length")
+    given = [f"{name}={getattr(args, name)}" for name in sizes if getattr(args, name) is not None]
     return Iteration(
         Iterate(
             ENV,
@@ -124,7 +134,7 @@ def iteration(args: Args) -> Iteration:
             kind="vision-memory",
             rounds=args.rounds,
             frames=args.frames,
-            world=tuple(f"{name}={getattr(args, name)}" for name in sizes if getattr(args, name) is not None),
+            world=(*given, *(["kl_tolerance=0.0"] if args.kl_weight is not None else [])),
             algo="cma",
             steps=args.dream_steps,
             hyperparameters=tuple(f"{name}={value}" for name, value in search(args).items()) + ("precision=bf16",),

@@ -14,7 +14,7 @@ from typing import Any
 from rich.table import Table
 
 from worldsim.agents.agent import Agent, load_agent
-from worldsim.agents.cma import train_cma
+from worldsim.agents.cma import complete, train_cma
 from worldsim.agents.evaluation import evaluate
 from worldsim.agents.hyperparameters import parse
 from worldsim.agents.progress import Bar
@@ -34,8 +34,12 @@ Found = dict[str, Any]
 """What a stage found, for iterate.json."""
 
 _FREE = ("out", "rounds", "threads", "device")  # what may differ when an iteration goes on
-_OF_A_ROUND = ("frames", "world", "later", "steps", "hyperparameters", "noise", "temperature", "horizon")
-"""What may differ from round to round; each keeps what it was asked for when it began."""
+_OF_A_STAGE = {
+    "record": ("frames", "noise"),
+    "train": ("world", "later"),
+    "learn": ("steps", "hyperparameters", "temperature", "horizon"),
+}
+"""What may differ from round to round; each stage keeps what it was asked for."""
 _STRIDE = 1000  # recording seeds of one iteration
 
 
@@ -59,7 +63,7 @@ class Iteration:
         self.env_kwargs, self.hyperparameters = parse_kwargs(asked.env_kwargs), parse(asked.hyperparameters)
         self.trainer(1)  # now, so that a misspelt option is said before anything is recorded
         settings = json.loads(json.dumps(asdict(asked), default=str))
-        self.of_a_round = {name: settings.pop(name) for name in _OF_A_ROUND}
+        self.asked_of = {stage: {name: settings.pop(name) for name in names} for stage, names in _OF_A_STAGE.items()}
         self.kept = self._read({name: value for name, value in settings.items() if name not in _FREE})
 
     def run(self) -> Found:
@@ -85,6 +89,11 @@ class Iteration:
                 self.kept["random"] = self._evaluate("random", seat)
             self._write()
         return self.kept
+
+    @property
+    def done(self) -> int:
+        """Rounds that are over."""
+        return sum("real" in found for found in self.kept["rounds"].values())
 
     def folder(self, what: str, number: int) -> Path:
         """Where the "world", "agent" or "explorer" of a round lies."""
@@ -197,12 +206,13 @@ class Iteration:
 
     def _stage(self, number: int, name: str, work: Callable[[], Found]) -> None:
         """Do a stage of a round unless it is done, and keep what it found."""
-        found = self.kept["rounds"].setdefault(str(number), {"asked": self.of_a_round})
+        found = self.kept["rounds"].setdefault(str(number), {})
         if name in found:
             return
         with self._stoppable(f"round {number}, {name}"):
             began = time.monotonic()
-            found[name] = {**work(), "seconds": round(time.monotonic() - began, 1)}
+            result = {**work(), "seconds": round(time.monotonic() - began, 1)}
+            found[name] = result | ({"asked": self.asked_of[name]} if name in self.asked_of else {})
         self._write()
 
     @contextmanager
@@ -220,16 +230,14 @@ class Iteration:
             return {"settings": settings, "rounds": {}}
         try:
             kept = dict(json.loads(self.path.read_text(encoding="utf-8")))
-            theirs, asked, rounds = kept["settings"], dict(settings), kept["rounds"]
-            for begun in (found for found in rounds.values() if "real" not in found):
-                theirs, asked = theirs | begun.get("asked", {}), asked | self.of_a_round
-            different = [name for name in asked if theirs.get(name) != asked[name]]
+            theirs, _ = kept["settings"], kept["rounds"]
+            different = [name for name in settings if theirs.get(name) != settings[name]]
         except (ValueError, TypeError, KeyError, AttributeError):
             raise BadInput(f"{self.path} is damaged; remove it to score again what the folder holds") from None
         if different:
             name = different[0]
             raise BadInput(
-                f"{self.asked.out} holds an iteration with {name} {theirs.get(name)}, not {asked[name]}; repeat "
+                f"{self.asked.out} holds an iteration with {name} {theirs.get(name)}, not {settings[name]}; repeat "
                 "that to go on, or choose another --out"
             )
         return kept
@@ -282,6 +290,8 @@ def _check(asked: Rounds) -> None:
         )
     if min(asked.horizon, default=1) < 1:
         raise BadInput(f"--horizon must be at least 1, got {' '.join(map(str, asked.horizon))}")
+    if asked.temperature is not None and not 0 < asked.temperature < 100:
+        raise BadInput(f"--temperature must be above 0 and below 100, got {asked.temperature}; 1 is as learned")
     if not 0 <= asked.noise <= 1 or not 0 < asked.later <= 1 or asked.curiosity < 0:
         raise BadInput(
             f"--noise is 0 to 1, --later above 0 and at most 1, --curiosity at least 0, got {asked.noise}, "
@@ -289,5 +299,7 @@ def _check(asked: Rounds) -> None:
         )
     if asked.curiosity and asked.algo == "cma":
         raise BadInput("--curiosity changes a dream's reward, which cma does not see; use --algo ppo")
+    if asked.algo == "cma":
+        complete(parse(asked.hyperparameters))
     if not 0 <= asked.seed < 2**20:
         raise BadInput(f"--seed is 0 to {2**20 - 1}, got {asked.seed}")

@@ -209,7 +209,13 @@ def test_ctrl_c_saves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ({"hyperparameters": {"population": 3}}, "no hyperparameter 'population'; it has popsize"),
         ({"hyperparameters": {"popsize": 2}}, "popsize >= 4"),
-        ({"hyperparameters": {"patience": -1}}, "patience is at least 0"),
+        ({"hyperparameters": {"patience": -1}}, "patience and hidden are at least 0"),
+        ({"hyperparameters": {"hidden": -1}}, "patience and hidden are at least 0"),
+        ({"hyperparameters": {"popsize": 8.5}}, "popsize of cma is a whole number, got 8.5"),
+        ({"hyperparameters": {"patience": True}}, "patience of cma is a whole number, got True"),
+        ({"hyperparameters": {"sigma": "x"}}, "sigma of cma is a number, got 'x'"),
+        ({"hyperparameters": {"bias": "maybe"}}, "bias of cma is True or False, got 'maybe'"),
+        ({"hyperparameters": {"precision": "fp8"}}, "precision of cma is fp32 or bf16, got 'fp8'"),
         ({"workers": 2}, "for real environments"),
         ({"ray": "auto"}, "for real environments"),
         ({"observation": "pixels"}, "sees a world's features"),
@@ -238,10 +244,18 @@ def test_it_goes_on_from_another_controller(tmp_path: Path) -> None:
     onward = run("onward", tmp_path / "zero")
     assert onward.model.parameters == pytest.approx(np.arange(10), abs=1e-6)
     assert onward.about["start_from"] == "zero"
+    assert [score["generation"] for score in onward.about["scores"]] == [0, 1]  # what it began with may be best
+    moved = [run(name, start, sigma=1.0).model.parameters for name, start in (("a", None), ("b", tmp_path / "zero"))]
+    steps = moved[0], moved[1] - np.arange(10, dtype=np.float32)
+    assert not np.allclose(*steps)  # the same seed, but not the same draws
     with pytest.raises(BadInput, match=r"a search with start_from .*zero, not None"):
         run("onward")
     with pytest.raises(BadInput, match=r"holds a controller of 10 parameters .*; begin from one of the same kind"):
         run("other", tmp_path / "zero", hidden=3)
-    with pytest.raises(BadInput, match="found no such file"):
+    with pytest.raises(BadInput, match="no agent at"):
         run("other", tmp_path / "nowhere")
+    about = json.loads((tmp_path / "zero" / "agent.json").read_text())
+    (tmp_path / "zero" / "agent.json").write_text(json.dumps({**about, "algo": "ppo"}))
+    with pytest.raises(BadInput, match="holds an agent of ppo, expected a controller of cma"):
+        run("other", tmp_path / "zero")
     assert not (tmp_path / "other").exists()

@@ -66,6 +66,11 @@ def test_ctrl_c_keeps_the_agents_that_are_scored(tmp_path, monkeypatch, capsys):
         (("train-agent", "--in", "CartPole-v1", "--out", "b", "--env-kwargs", "{"), "--env-kwargs must be JSON"),
         (("train-agent", "--in", "CartPole-v1", "--out", "b", "--temperature", "2"), "takes no such argument"),
         (("train-agent", "--in", "CartPole-v1", "--out", "b", "--start-from", "agent"), "--start-from is for cma"),
+        (("train-agent", "--in", "CartPole-v1", "--out", "b", "--horizon", "0"), "--horizon must be at least 1, got 0"),
+        (
+            ("train-agent", "--in", "CartPole-v1", "--out", "b", "--algo", "cma", "--num-envs", "4"),
+            "--num-envs and --policy",
+        ),
         (("train-agent", "--in", "no-world", "--out", "b"), "no environment or world 'no-world'"),
     ],
 )

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from gymnasium.envs.classic_control.cartpole import CartPoleEnv
 from stable_baselines3 import PPO
 
 from tests.worlds import spatial_folder, spatial_world
@@ -26,6 +27,14 @@ def test_a_saved_agent_plays_and_a_foreign_one_is_refused(tmp_path: Path) -> Non
     assert play("CartPole-v1", headless=True, steps=20, seed=1, agent=tmp_path / "agent.zip").steps == 20
     with pytest.raises(BadInput, match="knows observations"):
         play("WorldSim/PacMan-v0", headless=True, steps=1, agent=f"sb3:{tmp_path / 'agent.zip'}")
+
+
+def test_a_game_may_have_a_world_that_is_no_dream(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Box2D's games do, the car among them."""
+    monkeypatch.setattr(CartPoleEnv, "world", object(), raising=False)
+    PPO("MlpPolicy", "CartPole-v1", n_steps=8, batch_size=8, device="cpu").save(tmp_path / "agent.zip")
+    Agent(PPO.load(tmp_path / "agent.zip"), "ppo", find_seat("CartPole-v1", None), "balancer").save(tmp_path / "agent")
+    assert play("CartPole-v1", headless=True, steps=5, seed=1, agent=tmp_path / "agent").steps == 5
 
 
 @pytest.mark.parametrize("observation", ["features", "pixels"])

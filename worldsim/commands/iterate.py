@@ -25,6 +25,8 @@ class Iterate(Rounds):
         from worldsim.iteration import Iteration
 
         iteration = Iteration(self)
+        if (done := iteration.done) >= self.rounds:
+            print(f"{done} rounds are here already and stay as they are; more --rounds go on")
         iteration.run()
         console = Console()
         if not console.is_terminal:

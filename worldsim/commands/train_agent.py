@@ -55,7 +55,7 @@ class TrainAgent:
     ray: str | None = None
     """Address of a Ray cluster (or auto) whose machines play for cma instead, with so many --workers."""
     start_from: str | None = None
-    """Folder of a controller from which cma goes on (default: it begins with zeros)."""
+    """Folder of a controller of the same kind, from which cma goes on (default: it begins with zeros)."""
     device: str = "auto"
     """Of worlds and of networks for images; small networks compute on the CPU."""
 
@@ -68,7 +68,13 @@ class TrainAgent:
 
         dream = {"temperature": self.temperature, "horizon": self.horizon}
         kwargs = parse_kwargs(self.env_kwargs) | {name: value for name, value in dream.items() if value is not None}
+        if self.horizon is not None and self.horizon < 1:
+            raise BadInput(f"--horizon must be at least 1, got {self.horizon}")
         if self.algo.lower() == "cma":
+            if self.num_envs is not None or self.policy is not None:
+                raise BadInput(
+                    "--num-envs and --policy are for Stable-Baselines3; cma has --hyperparameters popsize and rollouts"
+                )
             self.evolve(kwargs, parse(self.hyperparameters))
             return
         if self.start_from is not None:

@@ -47,8 +47,10 @@ class SavedAgent:
         """The environment as this agent sees it; refuses one that it does not know."""
         from worldsim.agents.evaluation import check_spaces
         from worldsim.agents.seat import fingerprint
+        from worldsim.envs.dream import DreamEnv
 
-        seat, dreamed = self.agent.seat, getattr(env.unwrapped, "world", None)
+        seat, inner = self.agent.seat, env.unwrapped
+        dreamed = inner.world if isinstance(inner, DreamEnv) else None
         if seat is not None and dreamed is None:
             env = seat.look(env)
         elif seat is not None and seat.world is not None and dreamed is not None and seat.observation == "features":

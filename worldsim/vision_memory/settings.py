@@ -108,8 +108,8 @@ PRESETS = {
         vision_batch=256,
         vision_learning_rate=5e-4,
         memory_steps=2_000,
-        memory_batch=256,
-        length=250,
+        memory_batch=64,
+        length=1000,  # whole episodes: no picture shows the speed, M adds up the gas since the start
     ),
     "takecover-fast": Settings(
         outcome=False,
