@@ -16,6 +16,13 @@ MAX_STEPS = 1000
 BAR = 84
 """First row of the indicator bar, which is cut off."""
 
+KEYS: dict[tuple[str, ...], NDArray[np.float32]] = {
+    (*left, *down): np.array([steer, *pedals], np.float32)
+    for steer, left in ((0.0, ()), (-1.0, ("left",)), (1.0, ("right",)))
+    for pedals, down in (((-1.0, -1.0), ()), ((1.0, -1.0), ("up",)), ((-1.0, 0.8), ("down",)))
+}
+"""What the arrows mean, also in a dream; with no key the car rolls."""
+
 
 def squash(controls: ArrayLike) -> NDArray[np.float32]:
     """What the car is given for three controls in [-1, 1]: steering as it is, gas (x + 1) / 2, brake max(x, 0).
@@ -68,9 +75,5 @@ class CarRacingEnv(FrameEnv):
         return super().step(squash(action))
 
     def get_keys_to_action(self) -> dict[Any, Any]:
-        """Arrows; with no key the car rolls."""
-        keys: dict[Any, Any] = {}
-        for steer, left in ((0.0, ()), (-1.0, ("left",)), (1.0, ("right",))):
-            for pedals, down in (((-1.0, -1.0), ()), ((1.0, -1.0), ("up",)), ((-1.0, 0.8), ("down",))):
-                keys[(*left, *down)] = np.array([steer, *pedals], np.float32)
-        return keys
+        """Arrows."""
+        return dict(KEYS)

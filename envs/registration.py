@@ -42,6 +42,7 @@ _DREAMS = {
     "WorldSim/MazeGameGAN-v0": ("maze-gamegan", 500),  # of WorldSim/PacManMaze-v0
     "WorldSim/PacManGraphDream-v0": ("pacman-graph", 500),  # of WorldSim/PacManGraph-v0
     "WorldSim/TakeCoverDream-v0": ("takecover-vm", 2100),  # of WorldSim/TakeCover-v0
+    "WorldSim/CarRacingDream-v0": ("carracing-vm", 1000),  # of WorldSim/CarRacing-v0
 }
 """Ids of bundled worlds, and the steps after which an episode is truncated."""
 

@@ -12,8 +12,9 @@ z with a hidden layer, z and h, and z and h of an untrained M. Every stage goes 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import tyro
@@ -23,12 +24,21 @@ from worldsim.agents.agent import load_agent
 from worldsim.agents.seat import Seat
 from worldsim.agents.transfer import append, read
 from worldsim.agents.trial import RANDOM, Means, Trial, row_of, run, write
+from worldsim.bundled import bundled_folder
 from worldsim.commands.iterate import Iterate
 from worldsim.errors import BadInput, Stopped, WorkerDied
 from worldsim.iteration import Iteration
+from worldsim.openings import cut, write_openings
 from worldsim.vision_memory.untrained import without_memory
 
 ENV = "WorldSim/CarRacing-v0"
+NAME = "carracing-vm"
+SUMMARY = (
+    "A dream of Gymnasium's CarRacing by the VAE + MDN-RNN of World Models, with a head for reward and ending, and a"
+    " controller that CMA-ES evolved in it alone. Weights are stored with 16 bits."
+)
+NOTES = ["Arrow keys. Real and dreamed scores: docs/world_models.md.", "It is played without Box2D."]
+_OPENINGS, _STEPS = 64, 8  # that ship: so many tracks, so many steps of each at most
 
 
 @dataclass(frozen=True)
@@ -97,6 +107,8 @@ class Args:
     """Of torch."""
     seed: int = 0
     """Of the rounds."""
+    install: bool = False
+    """Copy the last round's world and controller into the package."""
     small: bool = False
     """60,000 frames a round, V and M in minutes, 30 million dream steps, one seed, nothing evolved in reality."""
 
@@ -155,10 +167,30 @@ def score_last(args: Args, rounds: Iteration, home: Seat, means: Means) -> None:
         append(path, row_of(load_agent(rounds.folder("agent", args.rounds)), name, args.seed, home, means))
 
 
+def install(rounds: Iteration, number: int) -> None:
+    """A round's world and controller into the package."""
+    world, target = worldsim.load(rounds.folder("world", number)), bundled_folder(NAME)
+    shard = world.openings.shard
+    episodes = [shard.episode(i) for i in range(min(_OPENINGS, len(shard)))]
+    with TemporaryDirectory() as folder:
+        short = [cut(episode, 0, min(_STEPS, len(episode))) for episode in episodes]
+        world = replace(world, openings=write_openings(Path(folder) / "openings.h5", short, shard.about))
+        world.name = NAME
+        world.provenance |= {"summary": SUMMARY, "notes": NOTES, "horizon": 1000, "render_fps": 50}
+        world.save(target, half=True)
+    agent = load_agent(rounds.folder("agent", number))
+    assert agent.seat is not None
+    agent.seat = replace(agent.seat, world=str(target))
+    agent.save(target / "agent")
+    print(f"installed {NAME} with the controller of round {number}; score it again: worldsim evaluate {NAME}")
+
+
 def main(args: Args) -> None:
     """All stages."""
     rounds = iteration(args)
     rounds.run()
+    if args.install:
+        install(rounds, args.rounds)
     first, last, blank = rounds.folder("world", 1), rounds.folder("world", args.rounds), args.out / "untrained-m"
     home = Seat(ENV, {}, str(first), "features")
     means = Means(args.real_episodes, args.workers, args.threads, args.ray)

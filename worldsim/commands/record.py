@@ -57,6 +57,8 @@ class Record:
 
     def run(self) -> None:
         """Record, with a progress bar, and say what to do next."""
+        from gymnasium.spaces import Discrete
+
         from worldsim.data.record import record
 
         episodes = 100 if self.episodes is None and self.frames is None else self.episodes
@@ -85,7 +87,9 @@ class Record:
             f"{recording.num_bytes / 1e6:,.1f} MB ({recording.num_bytes / recording.num_frames:,.0f} bytes a frame); "
             f"{bar.made:,} new frames at {rate:,.0f} frames/s"
         )
-        print(f"next: worldsim train spatial {self.out} --out runs/{self.out.name}")
+        # Buttons mostly move things on a grid, throttles hardly ever do.
+        kind = "spatial" if isinstance(recording.action_space, Discrete) else "vision-memory"
+        print(f"next: worldsim train {kind} {self.out} --out runs/{self.out.name}")
 
 
 class Bar:

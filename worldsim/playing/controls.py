@@ -180,6 +180,10 @@ def controls_for(env: Env[Any, Any]) -> Controls:
             said = _said(real) if real.action_space == env.action_space else {}
             real.close()
     space, labels = env.action_space, _meanings(env)
+    if not said and learned == "WorldSim/CarRacing-v0":  # a dream needs no Box2D
+        from worldsim.envs.car_racing import KEYS
+
+        said = dict(KEYS)
     if said:
         return Chords({chord_of(keys): action for keys, action in said.items()}, labels=labels)
     if isinstance(space, spaces.Discrete):
