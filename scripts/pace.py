@@ -1,0 +1,89 @@
+"""Where a dream is too kind: what an agent earns every so many steps, in its dream and in reality.
+
+    python scripts/pace.py carracing-vm --every 100 --episodes 20
+
+One line of mean rewards for the dream and one for reality, over steps of an episode (0 once it is over). A dream that
+pays what reality pays at first and more later on has lost something on the way.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import tyro
+from numpy.typing import NDArray
+from tyro.conf import Positional
+
+from worldsim.agents.agent import load_agent
+from worldsim.agents.evaluation import EVALUATION_SEEDS, seated
+from worldsim.agents.seat import Seat
+from worldsim.errors import BadInput
+
+
+@dataclass(frozen=True)
+class Args:
+    """Which agent, and how closely it is looked at."""
+
+    agent: Positional[str]
+    """Folder of an agent that learned in a dream, or a bundled world that has one."""
+    every: int = 100
+    """Steps that are added up."""
+    steps: int = 1000
+    """Of an episode that are looked at."""
+    episodes: int = 20
+    """In the dream, and as many in reality."""
+    out: Path | None = None
+    """A json file with the same numbers."""
+
+
+def pace(agent: Any, seat: Seat, args: Args) -> NDArray[np.float64]:
+    """Mean reward (steps / every,) of one episode in each row of an environment."""
+    venv = seat.open(args.episodes)
+    try:
+        policy, _ = seated(agent, venv)
+        seeds = EVALUATION_SEEDS + np.arange(args.episodes)
+        observations, _ = venv.reset(seed=int(seeds[0]))
+        policy.begin(seeds)
+        torch.manual_seed(
+            0
+        )  # agents of Stable-Baselines3 draw their actions from it; `worldsim evaluate` does the same
+        playing, paid = np.ones(args.episodes, bool), np.zeros((args.episodes, args.steps))
+        for step in range(args.steps):
+            observations, rewards, terminated, truncated, _ = venv.step(policy.act(observations))
+            paid[:, step] = np.where(playing, rewards, 0)
+            playing &= ~(terminated | truncated)
+            if not playing.any():
+                break
+    finally:
+        venv.close()
+    mean: NDArray[np.float64] = paid.reshape(args.episodes, -1, args.every).sum(2).mean(0)
+    return mean
+
+
+def main(args: Args) -> None:
+    """Both, beside each other."""
+    if min(args.every, args.steps, args.episodes) < 1 or args.steps % args.every:
+        raise BadInput(f"--steps must be a multiple of --every, and all at least 1, got {args.steps} and {args.every}")
+    agent = load_agent(args.agent)
+    dream = None if agent.seat is None else agent.seat.in_dream()
+    if agent.seat is None or dream is None:
+        raise BadInput(f"{args.agent} knows no dream; expected an agent that learned in one")
+    places = {"dream": dream, "reality": agent.seat.in_reality()}
+    found = {name: pace(agent, seat, args) for name, seat in places.items()}
+    for name, means in found.items():
+        print(f"{name:<8}", *(f"{mean:7.1f}" for mean in means), f"  sum {means.sum():.1f}")
+    if args.out is not None:
+        about = {"agent": args.agent, "every": args.every, "episodes": args.episodes}
+        args.out.write_text(json.dumps(about | {name: means.tolist() for name, means in found.items()}) + "\n")
+
+
+if __name__ == "__main__":
+    try:
+        main(tyro.cli(Args, description=__doc__))
+    except BadInput as error:
+        raise SystemExit(f"pace: {error}") from None
