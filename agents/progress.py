@@ -66,6 +66,6 @@ class Bar:
             line = f"{self.what}: {self._done:,} of {self.total:,} {self.unit}"
             if rate > 0:
                 left = time.strftime("%H:%M:%S", time.gmtime(max(0, self.total - self._done) / rate))
-                line += f", {rate:,.0f}/s, {left} left"
+                line += f", {rate:,.0f}/s, {left} left" if rate >= 1 else f", {60 * rate:.1f} a minute, {left} left"
             line += f"  {self._note}".rstrip()
             self._console.print(line, highlight=False, soft_wrap=True)
