@@ -176,6 +176,15 @@ def install(rounds: Iteration, number: int) -> None:
         short = [cut(episode, 0, min(_STEPS, len(episode))) for episode in episodes]
         world = replace(world, openings=write_openings(Path(folder) / "openings.h5", short, shard.about))
         world.name = NAME
+        made = [worldsim.load(rounds.folder("world", k)).provenance for k in range(1, number + 1)]
+        for name in (
+            "steps",
+            "seconds",
+            "vision_steps",
+            "vision_seconds",
+            "total_seconds",
+        ):  # each world began as the last
+            world.provenance[name] = round(sum(one[name] for one in made), 1)
         world.provenance |= {"summary": SUMMARY, "notes": NOTES, "horizon": 1000, "render_fps": 50}
         world.save(target, half=True)
     agent = load_agent(rounds.folder("agent", number))
