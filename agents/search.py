@@ -225,10 +225,11 @@ class Search:
 
 
 def _flat(request: dict[str, Any]) -> dict[str, Any]:
-    """Without dictionaries in it: ``horizon`` of the environment's arguments of the seat, for instance."""
+    """Without dictionaries in it: ``seat.env_kwargs.horizon``, for instance."""
     flat: dict[str, Any] = {}
     for name, value in request.items():
-        flat |= _flat(value) if isinstance(value, dict) else {name: value}
+        inner = _flat(value) if isinstance(value, dict) else None
+        flat |= {name: value} if inner is None else {f"{name}.{part}": found for part, found in inner.items()}
     return flat
 
 

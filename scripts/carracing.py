@@ -6,8 +6,9 @@
 First the dream: record, train V and M (with a head for reward and ending, which the published M lacks), evolve a
 controller in the dream alone, test it on real tracks, and again with what it drove on added to the recording
 (`worldsim iterate`). A world of random driving alone knows grass and hardly any road. Then controllers that are evolved
-in reality, as published, through V and M of the first round, which knows random driving, as in the paper: on z alone,
-z with a hidden layer, z and h, and z and h of an untrained M. Every stage goes on where it was stopped.
+in reality through V and M of the first round, which knows random driving, as in the paper: on z alone, z with a hidden
+layer, z and h, and z and h of an untrained M; `--no-same-seeds --patience 0` evolves them as published. Every stage
+goes on where it was stopped.
 """
 
 from __future__ import annotations
@@ -177,13 +178,8 @@ def install(rounds: Iteration, number: int) -> None:
         world = replace(world, openings=write_openings(Path(folder) / "openings.h5", short, shard.about))
         world.name = NAME
         made = [worldsim.load(rounds.folder("world", k)).provenance for k in range(1, number + 1)]
-        for name in (
-            "steps",
-            "seconds",
-            "vision_steps",
-            "vision_seconds",
-            "total_seconds",
-        ):  # each world began as the last
+        # Each world began with the weights of the one before, so all of their training is in it.
+        for name in ("steps", "seconds", "vision_steps", "vision_seconds", "total_seconds"):
             world.provenance[name] = round(sum(one[name] for one in made), 1)
         world.provenance |= {"summary": SUMMARY, "notes": NOTES, "horizon": 1000, "render_fps": 50}
         world.save(target, half=True)

@@ -49,9 +49,7 @@ def pace(agent: Any, seat: Seat, args: Args) -> NDArray[np.float64]:
         seeds = EVALUATION_SEEDS + np.arange(args.episodes)
         observations, _ = venv.reset(seed=int(seeds[0]))
         policy.begin(seeds)
-        torch.manual_seed(
-            0
-        )  # agents of Stable-Baselines3 draw their actions from it; `worldsim evaluate` does the same
+        torch.manual_seed(0)  # from which agents of Stable-Baselines3 draw, as in `worldsim evaluate`
         playing, paid = np.ones(args.episodes, bool), np.zeros((args.episodes, args.steps))
         for step in range(args.steps):
             observations, rewards, terminated, truncated, _ = venv.step(policy.act(observations))

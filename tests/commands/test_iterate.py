@@ -193,6 +193,8 @@ def test_killed_it_goes_on_from_the_command_line(tmp_path: Path, capsys: pytest.
     shown = capsys.readouterr().out
     assert "tests.steps:Test/Walk-v0: return, 12 episodes each" in shown
     assert shown.splitlines()[-1].startswith("next: worldsim play")
+    assert main(words(out)) == 0
+    assert capsys.readouterr().out.startswith("all rounds are here already (1)")
     assert list(json.loads((out / "iterate.json").read_text())["rounds"]["1"]) == [
         "record",
         "train",

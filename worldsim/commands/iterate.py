@@ -26,7 +26,7 @@ class Iterate(Rounds):
 
         iteration = Iteration(self)
         if (done := iteration.done) >= self.rounds:
-            print(f"{done} rounds are here already and stay as they are; more --rounds go on")
+            print(f"all rounds are here already ({done}) and stay as they are; more --rounds go on")
         iteration.run()
         console = Console()
         if not console.is_terminal:

@@ -50,10 +50,10 @@ class ComponentView(gym.Wrapper[Any, Any, Any, Any]):
         foreground: Path | None = None,
     ) -> None:
         super().__init__(env)
-        world = getattr(env.unwrapped, "world", None)
-        if world is None or not isinstance(world.model, GameGANWorld):
+        model = getattr(getattr(env.unwrapped, "world", None), "model", None)  # Box2D's games have a world, too
+        if not isinstance(model, GameGANWorld):
             raise BadInput("only the dream of a GameGAN has components to show or to swap; try pacman-gamegan")
-        self.model: GameGANWorld = world.model
+        self.model: GameGANWorld = model
         self.panels, self.metadata = panels, env.metadata
         shape = self.model.config.frame_shape
         self.background, self.foreground = (

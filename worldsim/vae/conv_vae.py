@@ -59,7 +59,7 @@ class ConvVAE(Prepared):
         Parameters: 4,348,547 (Z = 32) and 4,446,915 (Z = 64) for three channels, the published counts.
 
     Differs from the paper: no function of it does. `decode` (see `Folded`) and, for a few pictures, `encode` compute
-    the same sums in another order without gradients, in half the time.
+    the same sums in another order without gradients, which takes less time.
 
     Example:
         >>> sum(p.numel() for p in ConvVAE(ConvVAEConfig(latent=32)).parameters())

@@ -71,8 +71,6 @@ class TrainVisionMemory(TrainCommand):
     """Most steps of a stretch."""
     carry: bool | None = None
     """Whether M's memory is carried from one stretch to the next."""
-    from_start: bool | None = None
-    """Whether dreams begin near an episode's first frame, as reality does, and not anywhere in the recording."""
     memory_learning_rate: float | None = None
     """Adam's for M."""
     action_weight: float | None = None
