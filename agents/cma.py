@@ -52,6 +52,9 @@ class CMASettings:
     scores depend on how an episode begins, that tells controllers apart with fewer of them."""
     patience: int = 0
     """Steps in a row without a reward above 0 after which an episode of the search is over; 0 waits for ever."""
+    tune: Literal["all", "outputs"] = "all"
+    """What of the controller evolves: all parameters, or, of one to begin from, only a gain and an offset for every
+    output, few enough for some hundred real episodes."""
     precision: Literal["fp32", "bf16"] = "fp32"
     """Of a dream."""
 
@@ -118,8 +121,9 @@ def train_cma(
     by who wrote it.
 
     Differs from the paper: its weight decay, whose sign is reversed in the released code, is left out; returns are not
-    rounded to 1e-4. ``same_seeds`` is ours, and so is ``patience``: above 0 the search's own episodes, those of its
-    scores too, end where nothing was gained for so long, for a dream can be too kind to who has left the road.
+    rounded to 1e-4. ``tune`` and ``same_seeds`` are ours, and so is ``patience``: above 0 the search's own episodes,
+    those of its scores too, end where nothing was gained for so long, for a dream can be too kind to who has left the
+    road.
 
     Args:
         inside: a dream, or a real environment's id.
@@ -171,8 +175,9 @@ def complete(given: Mapping[str, Any]) -> CMASettings:
         kinds: tuple[type, ...] = (int, float) if isinstance(default, float) else (type(default),)
         if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
             raise BadInput(f"{name} of cma is {_KINDS[type(default)]}, got {value!r}")
-    if given.get("precision", "fp32") not in ("fp32", "bf16"):
-        raise BadInput(f"precision of cma is fp32 or bf16, got {given['precision']!r}")
+    for name, choices in (("precision", ("fp32", "bf16")), ("tune", ("all", "outputs"))):
+        if given.get(name, choices[0]) not in choices:
+            raise BadInput(f"{name} of cma is {' or '.join(choices)}, got {given[name]!r}")
     return CMASettings(**given)
 
 

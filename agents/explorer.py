@@ -13,6 +13,7 @@ from gymnasium.spaces import Box
 from worldsim.agents.agent import load_agent
 from worldsim.agents.seat import open_world
 from worldsim.data.sb3_policy import choose, parse_spec
+from worldsim.data.shift import Shift, parse_shift
 from worldsim.data.turn import Array, Turn, checked, sample, size
 from worldsim.errors import BadInput
 from worldsim.noise import normals
@@ -27,7 +28,8 @@ class Explorer:
 
     Args:
         spec: "PATH" of the agent's folder, or "PATH@EPSILON": in each episode a probability is drawn from
-            U(0, EPSILON), and so often the action is a random one instead.
+            U(0, EPSILON), and so often the action is a random one instead. "PATH@EPSILON~SHIFT" or "PATH~SHIFT" also
+            shifts actions of real numbers for a while, as `worldsim.data.shift.Shift` does.
         actions: the recorded environment's.
 
     Raises:
@@ -37,20 +39,23 @@ class Explorer:
     blind = False
 
     def __init__(self, spec: str, actions: Space[Any]) -> None:
-        path, self._epsilon = parse_spec(spec)
+        noisy, shift = parse_shift(spec)
+        path, self._epsilon = parse_spec(noisy)
         agent = load_agent(path)
         if agent.seat is None or agent.seat.world is None:
             raise BadInput(f"{path} learned in no world; record it with --policy sb3:{path}")
         if agent.model.action_space != actions:
             raise BadInput(f"{path} acts in {agent.model.action_space}, the environment takes {actions}")
         self._model, self._space = agent.model, checked(actions) if self._epsilon else actions
+        self._shift = Shift(actions, shift) if shift else None
         self._world = open_world(agent.seat.world).model
         self._features = agent.seat.observation == "features"
         shape = tuple(self._world.config.frame_shape)
         self.observation_space: Space[Any] | None = Box(0, 255, shape, np.uint8)
         assert agent.file is not None
         digest = hashlib.sha256(agent.file.read_bytes()).hexdigest()[:6]  # an agent of the same name is another player
-        self.name = f"agent:{agent.name}#{digest}" + (f"@{self._epsilon:g}" if path != spec else "")
+        self.name = f"agent:{agent.name}#{digest}" + (f"@{self._epsilon:g}" if path != noisy else "")
+        self.name += f"~{shift:g}" if shift else ""
         self._keys = np.zeros(0, np.uint64)  # sorted, one for each stream of the state
         self._state: State = {}
 
@@ -59,6 +64,8 @@ class Explorer:
         chances = turn.chances(2 + size(self._space))
         seen = self._look(turn) if self._features else turn.observations
         actions = choose(self._model, seen, chances[:, 1])
+        if self._shift is not None:
+            actions = self._shift(actions, turn)
         noisy = chances[:, 0] < self._epsilon * turn.lots()
         if noisy.any():
             actions[noisy] = sample(self._space, chances[noisy, 2:])

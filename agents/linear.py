@@ -109,6 +109,28 @@ class LinearController:
             found.append((weight, bias))
         return found
 
+    def retuned(self, parameters: NDArray[np.floating[Any]], changes: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+        """Controllers (P, N) whose outputs are ``exp(g) * (W x + b) + o`` before the tanh, those of one otherwise.
+
+        Args:
+            parameters: (N,) of that one.
+            changes: (P, 2 A) g of every output and then o of every output; zeros change nothing.
+        """
+        if not self.config.bias:
+            raise BadInput("outputs are retuned by their biases, and this controller has none (bias=False)")
+        inputs, outputs = self._layers[-1]
+        gains, offsets = np.exp(changes[:, :outputs]), changes[:, outputs:]  # (P, A)
+        whole = np.repeat(np.asarray(parameters, np.float64)[None], len(changes), axis=0)
+        last = whole[:, -(inputs + 1) * outputs :].reshape(len(changes), inputs + 1, outputs)
+        last *= gains[:, None]
+        last[:, -1] += offsets
+        return whole
+
+    @property
+    def outputs(self) -> int:
+        """A, numbers before the last tanh."""
+        return self._layers[-1][1]
+
     def act(self, layers: list[tuple[Tensor, Tensor | None]], observations: Tensor) -> Tensor:
         """Actions (n, ...) of n controllers (one each, or one for all) for observations (n, F)."""
         x = observations[:, None, self._columns]  # (n, 1, inputs)

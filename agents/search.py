@@ -31,7 +31,8 @@ from worldsim.errors import BadInput
 SCORE_SEEDS = 2_200_000_000
 """First seed of the scores: above those of training, below those of `worldsim.agents.evaluate`."""
 
-_NEW: dict[str, Any] = {"patience": 0, "same_seeds": False, "start_from": None}  # what older searches know nothing of
+_NEW: dict[str, Any] = {"patience": 0, "same_seeds": False, "start_from": None, "tune": "all"}
+"""What older searches know nothing of."""
 
 
 class Normals:
@@ -86,12 +87,16 @@ class Search:
         elif (out / "agent.json").exists():
             raise BadInput(f"{out} holds another agent and no search.pkl; choose another out")
         else:
-            first, stream = np.zeros(controller.size), seed
+            self.first, stream = np.zeros(controller.size), seed
             if start is not None:
-                first = parameters_of(start, controller)
-                stream = key(seed, *blake2b(first.tobytes(), digest_size=8).digest()) % 2**31
+                self.first = parameters_of(start, controller)
+                stream = key(seed, *blake2b(self.first.tobytes(), digest_size=8).digest()) % 2**31
+            elif settings.tune != "all":
+                raise BadInput("tune=outputs needs a controller to begin from; give --start-from")
             self._normals = Normals(stream)
-            self.strategy = _strategy(first, settings.sigma, settings.popsize, self._normals)
+            begin = self.first if settings.tune == "all" else np.zeros(2 * controller.outputs)
+            self.controllers(begin[None])  # now, so that one without biases is refused
+            self.strategy = _strategy(begin, settings.sigma, settings.popsize, self._normals)
             self._frozen = pickle.dumps((self.strategy, self._normals))
 
     @property
@@ -100,6 +105,10 @@ class Search:
         chosen = {k: v for k, v in asdict(self.settings).items() if not k.startswith("evaluate")}
         request = {"seed": self.seed, "parameters": self.controller.size, **chosen}
         return request | {"seat": asdict(self.seat.resolved()), "start_from": self.start}
+
+    def controllers(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Parameters (P, N) of what the strategy asks for or tells, points (P, D) of what evolves."""
+        return points if self.settings.tune == "all" else self.controller.retuned(self.first, points)
 
     def advance(self, players: Any) -> None:
         """One generation: ask, play, tell."""
@@ -111,7 +120,7 @@ class Search:
         base = key(self._normals.seed, number) % (2**31 - pairs * settings.rollouts)
         pair = np.arange(settings.popsize)[:, None] % pairs
         seeds = base + pair * settings.rollouts + np.arange(settings.rollouts)  # (P, R)
-        returns, lengths = players.play(np.stack(asked), seeds)
+        returns, lengths = players.play(self.controllers(np.stack(asked)), seeds)
         fitness = returns.mean(1)
         self.strategy.tell(asked, (-fitness).tolist())
         self._frozen = pickle.dumps((self.strategy, self._normals))
@@ -125,7 +134,7 @@ class Search:
     def score(self, players: Any, episodes: int) -> bool:
         """Score the mean controller on seeds that training never uses; whether it is the best so far."""
         began = time.monotonic()
-        mean = np.asarray(self.strategy.mean, np.float64)
+        mean = self._mean()
         seeds = SCORE_SEEDS + self.generation * episodes + np.arange(episodes)
         returns, lengths = players.play(mean[None], seeds[None])
         found = {"generation": self.generation, "step": self.steps, "mean": float(returns.mean()), "n": episodes}
@@ -141,7 +150,7 @@ class Search:
     def agent(self, asked: int = 0, threads: int | None = None) -> Agent:
         """The best mean that was scored, else the present one."""
         kind = self.controller
-        chosen = self.best if self.scores else np.asarray(self.strategy.mean)
+        chosen = self.best if self.scores else self._mean()
         model = LinearController(kind.observation_space, kind.action_space, kind.config, chosen)
         about = {
             "seed": self.seed,
@@ -159,12 +168,17 @@ class Search:
         }
         return Agent(model, "cma", self.seat, self.out.name, about)
 
+    def _mean(self) -> NDArray[np.float64]:
+        """Parameters (N,) of the controller in the middle of the distribution."""
+        return self.controllers(np.asarray(self.strategy.mean, np.float64)[None])[0]
+
     def save(self, asked: int = 0, threads: int | None = None) -> None:
         """Write the search, then the agent, each whole under another name first."""
         self.out.mkdir(parents=True, exist_ok=True)
         content: dict[str, Any] = {
             "strategy": self._frozen,
             "request": self.request,
+            "first": self.first,
             "best": self.best,
             "scores": self.scores,
         }
@@ -188,6 +202,7 @@ class Search:
             if theirs.get(name) != mine.get(name):
                 both = f"{name} {theirs.get(name)}, not {mine.get(name)}"
                 raise BadInput(f"{self.out} holds a search with {both}; choose another out")
+        self.first = content.get("first", np.zeros(self.controller.size))  # older ones evolve all parameters
         self._frozen, self.best, self.scores = content["strategy"], content["best"], content["scores"]
         self.generation, self.steps, self.seconds = content["generation"], content["steps"], content["seconds"]
         self.last = content["last"]

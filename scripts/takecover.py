@@ -16,16 +16,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tyro
 
 import worldsim
 from worldsim.agents.agent import load_agent
+from worldsim.agents.cma import train_cma
 from worldsim.agents.seat import Seat
 from worldsim.agents.transfer import folder_of
 from worldsim.agents.trial import RANDOM, Means, Trial, run, write
 from worldsim.bundled import bundled_folder
-from worldsim.checkpoint import World
 from worldsim.data.record import record
+from worldsim.data.recording import Recording
 from worldsim.errors import BadInput, Stopped, WorkerDied
 from worldsim.vision_memory.train import TrainVisionMemory
 from worldsim.vision_memory.untrained import without_memory
@@ -34,6 +36,7 @@ PUBLISHED = {0.1: "193 ± 58", 0.5: "196 ± 50", 1.0: "868 ± 511", 1.15: "1092 
 """Real scores by temperature, 100 episodes of one agent each (Ha & Schmidhuber 2018, Table 2)."""
 DOOM_C = {"bias": False}
 NAME = "takecover-vm"
+_STRIDE = 1_000_000  # between recording seeds of one run's rounds
 SUMMARY = (
     "A dream of ViZDoom's take_cover (skill {skill}) by the VAE + MDN-RNN of World Models, and a controller that CMA-ES"
     " evolved in it alone. Weights are stored with 16 bits."
@@ -95,6 +98,14 @@ class Args:
     """Processes that play the real game."""
     threads: int | None = None
     """Of torch."""
+    rounds: int = 1
+    """Worlds, one after another (the paper: 1): each further one also learns from games that a controller of the last
+    one's dream has played, with half the updates, from the last one's weights. A controller finds what its world does
+    not know, and dies of it in reality: there the next world can learn it."""
+    games: int = 400
+    """Such games for each further world."""
+    noise: float = 0.3
+    """In each of them a share of actions, drawn from U(0, NOISE), is random."""
     seed: int = 0
     """Of recording, V and M."""
     install: bool = False
@@ -121,20 +132,52 @@ SMALL = Args(
 )
 
 
-def world(args: Args) -> World:
-    """The recording, V and M."""
-    home, folder = {"skill": args.skill}, args.out / NAME
-    made = record(
-        "WorldSim/TakeCover-v0",
-        args.policies,
-        args.episodes,
-        args.out / "recording",
-        args.seed,
-        env_kwargs=home,
-        processes=args.workers,
-        min_steps=args.min_steps,
-    )
+def search(args: Args) -> dict[str, Any]:
+    """Hyperparameters of CMA-ES."""
+    names = ("popsize", "rollouts", "evaluate_every", "evaluate_episodes")
+    return {name: getattr(args, name) for name in names} | {"precision": "bf16", **DOOM_C}
+
+
+def dream(place: str, temperature: float) -> Seat:
+    """Where a controller evolves."""
+    return Seat(None, {"temperature": temperature, "horizon": 2100}, place, "features")
+
+
+def world(args: Args) -> Path:
+    """The recording, V and M, as often as it goes round; returns the last world's folder."""
+    folder = args.out / NAME
+    made = play(args, args.policies, args.episodes, args.seed, args.min_steps)
     print(f"{made}: mean kept length {made.lengths.mean():.0f} steps (published: 308)", flush=True)
+    learn(args, made, folder)
+    for number in range(2, args.rounds + 1):
+        player = args.out / f"player-{number - 1}"
+        seat, seed = dream(str(folder), args.temperatures[0]), args.seed + (number - 1) * _STRIDE
+        how = {"hyperparameters": search(args), "threads": args.threads, "progress": True}
+        train_cma(seat, args.steps, args.seeds[0], player, **how)  # type: ignore[arg-type]
+        made = play(args, (f"agent:{player}@{args.noise:g}",), args.games, seed)
+        lengths = np.concatenate([shard.lengths for shard in made.shards if shard.about.seed == seed])
+        print(f"{made}: the player of world {number - 1} lived {lengths.mean():.0f} steps", flush=True)
+        before, folder = folder, args.out / f"{NAME}-{number}"
+        learn(args, made, folder, str(before))
+    return folder
+
+
+def play(args: Args, policies: tuple[str, ...], games: int, seed: int, least: int = 0) -> Recording:
+    """Real games, added to the one recording."""
+    return record(
+        "WorldSim/TakeCover-v0",
+        policies,
+        games,
+        args.out / "recording",
+        seed,
+        env_kwargs={"skill": args.skill},
+        processes=args.workers,
+        min_steps=least,
+    )
+
+
+def learn(args: Args, made: Recording, folder: Path, before: str = "") -> None:
+    """V and M of all that was recorded; with half the updates from the weights of a world before."""
     better = {"kl_tolerance": 0.0, "kl_weight": 0.1, "colour_weights": True} if args.repaired else {}
     job = TrainVisionMemory(
         made.path,
@@ -149,41 +192,36 @@ def world(args: Args) -> World:
         openings=300,
         threads=args.threads,
         seed=args.seed,
+        start_from=before,
         **better,  # type: ignore[arg-type]
     )
-    return job.once(horizon=2100, render_fps=35, real_frames=made.num_frames)
+    job = job.shorter(0.5) if before else job
+    job.once(horizon=2100, render_fps=35, real_frames=made.num_frames)
 
 
 def main(args: Args) -> None:
     """All stages."""
-    learned = worldsim.load(args.world) if args.world else world(args)
-    known, blank = args.world or str(args.out / NAME), args.out / "untrained-m"
+    known, blank = args.world or str(world(args)), args.out / "untrained-m"
     if args.untrained and not (blank / "config.json").is_file():
-        without_memory(learned, blank)
-    search = {"popsize": args.popsize, "rollouts": args.rollouts, "precision": "bf16", **DOOM_C}
-    search |= {"evaluate_every": args.evaluate_every, "evaluate_episodes": args.evaluate_episodes}
-
-    def dream(place: str, temperature: float) -> Seat:
-        return Seat(None, {"temperature": temperature, "horizon": 2100}, place, "features")
-
+        without_memory(worldsim.load(known), blank)
     trials = [Trial(RANDOM, None, published="210 ± 108")]
     for number, temperature in enumerate(args.temperatures):
         name = f"dream, temperature {temperature:g}"
-        trials.append(Trial(name, dream(known, temperature), args.steps, search, PUBLISHED.get(temperature, "")))
+        trials.append(Trial(name, dream(known, temperature), args.steps, search(args), PUBLISHED.get(temperature, "")))
         if number == 0 and args.untrained:
-            trials.append(Trial(f"{name}, untrained M", dream(str(blank), temperature), args.steps, search))
+            trials.append(Trial(f"{name}, untrained M", dream(str(blank), temperature), args.steps, search(args)))
     home = Seat("WorldSim/TakeCover-v0", {"skill": args.skill}, known, "features")
     rows = run(trials, args.seeds, home, args.out, Means(args.real_episodes, args.workers, args.threads))
     if args.install:
-        install(args, rows)
+        install(args, known, rows)
     write(rows, args.out, f"TakeCover, skill {args.skill}; controllers of 1,088 parameters; se: standard error.")
 
 
-def install(args: Args, rows: list[dict[str, Any]]) -> None:
+def install(args: Args, known: str, rows: list[dict[str, Any]]) -> None:
     """World and controller into the package; real scores have no say in which controller it is."""
     name = f"dream, temperature {args.temperatures[0]:g}"
     best = max((row for row in rows if row["trial"] == name), key=lambda row: row["dream"]["mean"])
-    world, target = worldsim.load(args.world or args.out / NAME), bundled_folder(NAME)
+    world, target = worldsim.load(known), bundled_folder(NAME)
     world.provenance |= {"summary": SUMMARY.format(skill=args.skill), "notes": NOTES}
     world.save(target, half=True)
     agent = load_agent(args.out / "agents" / folder_of(name, best["seed"]))

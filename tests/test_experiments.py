@@ -35,7 +35,7 @@ def test_small_is_a_default_that_options_override(name: str, monkeypatch: pytest
 @pytest.mark.parametrize(
     ("name", "needs", "more", "trials"),
     [
-        ("takecover", "vizdoom", "--episodes 2 --temperatures 1.15 --steps 200 --min-steps 1", 3),
+        ("takecover", "vizdoom", "--episodes 2 --rounds 2 --games 1 --temperatures 1.15 --steps 200 --min-steps 1", 3),
         ("takecover", "vizdoom", "--world takecover-vm --temperatures 1.15 --steps 200", 3),
         (
             "carracing",

@@ -35,7 +35,7 @@ Found = dict[str, Any]
 
 _FREE = ("out", "rounds", "threads", "device")  # what may differ when an iteration goes on
 _OF_A_STAGE = {
-    "record": ("frames", "noise"),
+    "record": ("frames", "noise", "shift"),
     "train": ("world", "later"),
     "learn": ("steps", "hyperparameters", "temperature", "horizon"),
 }
@@ -105,7 +105,8 @@ class Iteration:
         policy: list[str] = list(asked.policy)
         if number > 1:
             name = "explorer" if asked.curiosity else "agent"
-            policy = [f"agent:{self.folder(name, number - 1)}@{asked.noise:g}"]
+            shift = f"~{asked.shift:g}" if asked.shift else ""
+            policy = [f"agent:{self.folder(name, number - 1)}@{asked.noise:g}{shift}"]
         with Bar(f"round {number}: record", asked.frames, "frames") as bar:
             done = 0
 
@@ -288,6 +289,8 @@ def _check(asked: Rounds) -> None:
             f"--rounds, --frames, --steps and --episodes must be at least 1, got {asked.rounds}, {asked.frames}, "
             f"{asked.steps} and {asked.episodes}"
         )
+    if not 0 <= asked.shift <= 2:
+        raise BadInput(f"--shift is 0 to 2 halves of an action's range, got {asked.shift}")
     if min(asked.horizon, default=1) < 1:
         raise BadInput(f"--horizon must be at least 1, got {' '.join(map(str, asked.horizon))}")
     if asked.temperature is not None and not 0 < asked.temperature < 100:

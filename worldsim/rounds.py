@@ -40,6 +40,9 @@ class Rounds:
     """Who plays in the first round, as in worldsim record; several are drawn from alike."""
     noise: float = 0.3
     """Exploration: in each episode of a later round, a probability of random actions is drawn from U(0, NOISE)."""
+    shift: float = 0.0
+    """The same for actions of real numbers: in each episode of a later round a number s is drawn from U(0, SHIFT), and
+    all actions are shifted by draws from U(-s, s), in halves of their range, each held for 50 steps."""
     curiosity: float = 0.0
     """Above 0, a second agent explores: it learns in the same dream, where each step also pays this times the world's
     own surprise, the distance between two draws of what follows (1: as far as two streams are from each other)."""

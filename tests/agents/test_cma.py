@@ -216,6 +216,7 @@ def test_ctrl_c_saves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ({"hyperparameters": {"sigma": "x"}}, "sigma of cma is a number, got 'x'"),
         ({"hyperparameters": {"bias": "maybe"}}, "bias of cma is True or False, got 'maybe'"),
         ({"hyperparameters": {"precision": "fp8"}}, "precision of cma is fp32 or bf16, got 'fp8'"),
+        ({"hyperparameters": {"tune": "inputs"}}, "tune of cma is all or outputs, got 'inputs'"),
         ({"workers": 2}, "for real environments"),
         ({"ray": "auto"}, "for real environments"),
         ({"observation": "pixels"}, "sees a world's features"),
@@ -227,6 +228,36 @@ def test_ctrl_c_saves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_cannot_be_searched(changes: dict[str, Any], words: str, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=words):
         train_cma(**{"inside": spatial_folder(), "out": tmp_path, "steps": 10, **changes})
+
+
+def test_outputs_alone_are_retuned_and_go_on(tmp_path: Path) -> None:
+    """CartPole's two outputs: what evolves has four numbers, the controller keeps its ten."""
+
+    def run(name: str, steps: int, **more: Any) -> Any:
+        options = {**SMALL, "sigma": 0.5, "tune": "outputs", **more}
+        return train_cma("CartPole-v1", steps, 0, tmp_path / name, hyperparameters=options, start_from=start)
+
+    start: Path | None = None
+    first = run("first", 1, tune="all").model.parameters
+    with pytest.raises(BadInput, match="give --start-from"):
+        run("nothing", 1)
+    start = tmp_path / "first"
+    whole, _ = run("whole", 900), run("parts", 300)
+    parts = run("parts", 900)
+    assert parts.model.parameters == pytest.approx(whole.model.parameters)
+    assert whole.about["generations"] > 1
+    assert whole.about["hyperparameters"]["tune"] == "outputs"
+    settings = CMASettings(**whole.about["hyperparameters"])
+    search = Search(tmp_path / "whole", whole.seat, settings, whole.model, 0, start)
+    assert len(search.strategy.mean) == 4
+    found, before = search._mean().reshape(5, 2), first.reshape(5, 2)
+    assert np.allclose(found[:4] / before[:4], (found[:4] / before[:4])[:1], rtol=1e-4)  # one gain for each output
+    assert not np.allclose(found, before)
+    start = None
+    run("bare", 1, tune="all", bias=False)
+    start = tmp_path / "bare"
+    with pytest.raises(BadInput, match="has none"):
+        run("x", 1, bias=False)
 
 
 def test_it_goes_on_from_another_controller(tmp_path: Path) -> None:

@@ -63,6 +63,23 @@ def test_a_hidden_layer_and_parts_of_the_features() -> None:
     assert plain.predict(np.array([[3, 1, 9, 9, 9], [1, 3, 9, 9, 9], [0, 0, 9, 9, 9]]))[0].tolist() == [4, 5, 6]
 
 
+def test_retuned_outputs_are_gains_and_offsets_before_the_tanh() -> None:
+    rng = np.random.default_rng(2)
+    config = LinearConfig("plain", latent=3, hidden=4)
+    controller = LinearController(seen(5), box(2), config, rng.normal(size=(3 + 1) * 4 + (4 + 1) * 2) / 3)
+    x = rng.normal(size=5)
+    raw = np.arctanh(controller.predict(x)[0].astype(np.float64))
+    changes = np.array([[0, 0, 0, 0], [np.log(2), 0, 0, -1], [0, np.log(0.5), 0.25, 0]])
+    found = controller.retuned(controller.parameters, changes)
+    assert found.shape == (3, controller.size)
+    assert found[0] == pytest.approx(controller.parameters)
+    for parameters, expected in zip(found, (raw, raw * [2, 1] + [0, -1], raw * [1, 0.5] + [0.25, 0]), strict=True):
+        action = LinearController(seen(5), box(2), config, parameters).predict(x)[0]
+        assert action == pytest.approx(np.tanh(expected), rel=1e-4)
+    with pytest.raises(BadInput, match="has none"):
+        LinearController(seen(5), box(2), LinearConfig(bias=False)).retuned(np.zeros(10), np.zeros((1, 4)))
+
+
 def test_one_controller_per_row() -> None:
     controller = LinearController(seen(6), box(2), LinearConfig(hidden=3))
     population = torch.randn(4, controller.size, generator=torch.Generator().manual_seed(0))

@@ -30,8 +30,10 @@ class Record:
     """Who plays: random; sticky (repeats its last action with probability .85); held:10 (holds each random action for
     1 to 10 steps); cauchy:0.01 (a random linear controller for each episode); sb3:PATH (a saved
     Stable-Baselines3 model); sb3:PATH@0.6 (the same, and in each episode a share of its actions, drawn from
-    U(0, 0.6), is random); agent:FOLDER or agent:FOLDER@0.6 (one that learned in a dream, through its world); human
-    (you, in a window). Default: random. Give the option several times to have one of them drawn for each episode."""
+    U(0, 0.6), is random); agent:FOLDER or agent:FOLDER@0.6 (one that learned in a dream, through its world);
+    agent:FOLDER@0.3~0.6 (its actions, real numbers, are also shifted, by up to 0.6 of half their range, for 50 steps at
+    a time); human (you, in a window). Default: random. Give the option several times to have one of them drawn for
+    each episode."""
     weights: tuple[float, ...] | None = None
     """How often each of several policies is drawn, one number each (default: alike)."""
     episodes: int | None = None
