@@ -29,6 +29,7 @@ class Trial:
     steps: int = 0
     hyperparameters: Mapping[str, Any] = field(default_factory=dict)
     published: str = ""  # what the paper says, for the table
+    start_from: str | None = None  # a controller's folder, to begin with its parameters
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,7 @@ def _row(trial: Trial, seed: int, home: Seat, out: Path, means: Means) -> dict[s
         ray=None if trial.seat.dreamed else means.ray,
         threads=means.threads,
         progress=True,
+        start_from=trial.start_from,
     )
     return row_of(agent, trial.name, seed, home, means, trial.published)
 

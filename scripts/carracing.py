@@ -6,9 +6,9 @@
 First the dream: record, train V and M (with a head for reward and ending, which the published M lacks), evolve a
 controller in the dream alone, test it on real tracks, and again with what it drove on added to the recording
 (`worldsim iterate`). A world of random driving alone knows grass and hardly any road. Then controllers that are evolved
-in reality through V and M of the first round, which knows random driving, as in the paper: on z alone, z with a hidden
-layer, z and h, and z and h of an untrained M; `--no-same-seeds --patience 0` evolves them as published. Every stage
-goes on where it was stopped.
+in reality through the same V and M: on z alone, z with a hidden layer, z and h, and z and h of an untrained M. In the
+paper V and M knew random driving (`--seen-by 1`); `--no-same-seeds --patience 0` evolves as published. Every stage goes
+on where it was stopped.
 """
 
 from __future__ import annotations
@@ -82,6 +82,11 @@ class Args:
     """Dream steps of each controller's evolution."""
     real_steps: int = 200_000_000
     """Real steps of each controller's evolution in reality; 0 leaves these out."""
+    tune_steps: int = 1_000_000
+    """Real steps in which a gain and an offset of each output of the last round's controller evolve, the last steps of
+    its training alone in reality; 0 leaves them out."""
+    seen_by: int | None = None
+    """Round whose V and M these look through (default: the last; 1: random driving, as in the paper)."""
     seeds: tuple[int, ...] = (0, 1, 2)
     """Of evolution outside the rounds."""
     round_episodes: int = 20
@@ -111,7 +116,7 @@ class Args:
     install: bool = False
     """Copy the last round's world and controller into the package."""
     small: bool = False
-    """60,000 frames a round, V and M in minutes, 30 million dream steps, one seed, nothing evolved in reality."""
+    """60,000 frames a round, V and M in minutes, 30 million dream steps, one seed, outputs alone evolved in reality."""
 
 
 SMALL = Args(
@@ -123,6 +128,7 @@ SMALL = Args(
     temperatures=(),
     dream_steps=30_000_000,
     real_steps=0,
+    tune_steps=200_000,
     seeds=(0,),
     popsize=32,
     evaluate_every=20,
@@ -134,6 +140,12 @@ def search(args: Args) -> dict[str, Any]:
     """Hyperparameters of CMA-ES that all controllers have in common."""
     names = ("popsize", "rollouts", "same_seeds", "patience", "evaluate_every", "evaluate_episodes")
     return {name: getattr(args, name) for name in names}
+
+
+def tuning(args: Args) -> dict[str, Any]:
+    """Those of the last steps in reality: six numbers evolve, so a quarter of the controllers will do."""
+    few = {"popsize": max(4, args.popsize // 4), "evaluate_episodes": max(1, args.evaluate_episodes // 8)}
+    return {**search(args), **few, "evaluate_every": 2, "tune": "outputs", "sigma": 0.3}
 
 
 def iteration(args: Args) -> Iteration:
@@ -196,17 +208,23 @@ def main(args: Args) -> None:
     rounds.run()
     if args.install:
         install(rounds, args.rounds)
-    first, last, blank = rounds.folder("world", 1), rounds.folder("world", args.rounds), args.out / "untrained-m"
-    home = Seat(ENV, {}, str(first), "features")
+    last, blank = rounds.folder("world", args.rounds), args.out / "untrained-m"
+    eyes = rounds.folder("world", args.seen_by or args.rounds)
+    home = Seat(ENV, {}, str(eyes), "features")
     means = Means(args.real_episodes, args.workers, args.threads, args.ray)
     score_last(args, rounds, home, means)
     trials = [Trial(RANDOM, None)]
     for temperature in args.temperatures:
         seat = Seat(None, {"temperature": temperature, "horizon": args.horizon[-1]}, str(last), "features")
         trials.append(Trial(f"dream, temperature {temperature:g}", seat, args.dream_steps, search(args)))
+    if args.tune_steps:
+        seat, start = Seat(ENV, {}, str(last), "features"), str(rounds.folder("agent", args.rounds))
+        trials.append(
+            Trial("dream, then outputs retuned in reality", seat, args.tune_steps, tuning(args), start_from=start)
+        )
     if args.real_steps:
         if not (blank / "config.json").is_file():
-            without_memory(worldsim.load(first), blank)
+            without_memory(worldsim.load(eyes), blank)
         empty = Seat(ENV, {}, str(blank), "features")
         plain, middle = {**search(args), "features": "plain"}, {**search(args), "features": "plain", "hidden": 40}
         trials += [

@@ -1,9 +1,11 @@
 """Where a dream is too kind: what an agent earns every so many steps, in its dream and in reality.
 
     python scripts/pace.py carracing-vm --every 100 --episodes 20
+    python scripts/pace.py carracing-vm --offset 0 -0.5 0     # with less gas
 
 One line of mean rewards for the dream and one for reality, over steps of an episode (0 once it is over). A dream that
-pays what reality pays at first and more later on has lost something on the way.
+pays what reality pays at first and more later on has lost something on the way; one that pays the same with less gas,
+where reality does not, never learned what gas does.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from tyro.conf import Positional
 
 from worldsim.agents.agent import load_agent
 from worldsim.agents.evaluation import EVALUATION_SEEDS, seated
+from worldsim.agents.linear import LinearController
 from worldsim.agents.seat import Seat
 from worldsim.errors import BadInput
 
@@ -37,6 +40,8 @@ class Args:
     """Of an episode that are looked at."""
     episodes: int = 20
     """In the dream, and as many in reality."""
+    offset: tuple[float, ...] = ()
+    """Added to the outputs of a linear controller, one number each, before the tanh."""
     out: Path | None = None
     """A json file with the same numbers."""
 
@@ -63,6 +68,17 @@ def pace(agent: Any, seat: Seat, args: Args) -> NDArray[np.float64]:
     return mean
 
 
+def shifted(model: Any, offset: tuple[float, ...]) -> NDArray[np.float32]:
+    """Parameters of a linear controller with something added to its outputs."""
+    if not isinstance(model, LinearController) or len(offset) != model.outputs:
+        outputs = f"{model.outputs} outputs" if isinstance(model, LinearController) else "no linear controller"
+        raise BadInput(
+            f"--offset is one number for each output of a linear controller, got {len(offset)} and {outputs}"
+        )
+    found = model.retuned(model.parameters, np.array([[0.0] * len(offset) + list(offset)]))
+    return found[0].astype(np.float32)
+
+
 def main(args: Args) -> None:
     """Both, beside each other."""
     if min(args.every, args.steps, args.episodes) < 1 or args.steps % args.every:
@@ -71,12 +87,14 @@ def main(args: Args) -> None:
     dream = None if agent.seat is None else agent.seat.in_dream()
     if agent.seat is None or dream is None:
         raise BadInput(f"{args.agent} knows no dream; expected an agent that learned in one")
+    if args.offset:
+        agent.model.parameters = shifted(agent.model, args.offset)
     places = {"dream": dream, "reality": agent.seat.in_reality()}
     found = {name: pace(agent, seat, args) for name, seat in places.items()}
     for name, means in found.items():
         print(f"{name:<8}", *(f"{mean:7.1f}" for mean in means), f"  sum {means.sum():.1f}")
     if args.out is not None:
-        about = {"agent": args.agent, "every": args.every, "episodes": args.episodes}
+        about = {"agent": args.agent, "every": args.every, "episodes": args.episodes, "offset": args.offset}
         args.out.write_text(json.dumps(about | {name: means.tolist() for name, means in found.items()}) + "\n")
 
 

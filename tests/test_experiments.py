@@ -40,8 +40,8 @@ def test_small_is_a_default_that_options_override(name: str, monkeypatch: pytest
         (
             "carracing",
             "Box2D",
-            "--frames 1000 --rounds 2 --round-episodes 1 --dream-steps 100 --real-steps 1 --horizon 20",
-            6,
+            "--frames 1000 --rounds 2 --round-episodes 1 --dream-steps 100 --real-steps 1 --tune-steps 1 --horizon 20",
+            7,
         ),
     ],
 )
