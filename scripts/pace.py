@@ -5,7 +5,9 @@
 
 One line of mean rewards for the dream and one for reality, over steps of an episode (0 once it is over). A dream that
 pays what reality pays at first and more later on has lost something on the way; one that pays the same with less gas,
-where reality does not, never learned what gas does.
+where reality does not, never learned what gas does. Then how often it came to a halt: stretches of more than 50 steps
+without a reward above 0 (a car beside the road), for every 1,000 steps before, between and after them, and how many of
+them lasted to the end.
 """
 
 from __future__ import annotations
@@ -46,8 +48,8 @@ class Args:
     """A json file with the same numbers."""
 
 
-def pace(agent: Any, seat: Seat, args: Args) -> NDArray[np.float64]:
-    """Mean reward (steps / every,) of one episode in each row of an environment."""
+def played(agent: Any, seat: Seat, args: Args) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Rewards (episodes, steps), 0 once an episode is over, and lengths (episodes,): one in each row."""
     venv = seat.open(args.episodes)
     try:
         policy, _ = seated(agent, venv)
@@ -56,16 +58,27 @@ def pace(agent: Any, seat: Seat, args: Args) -> NDArray[np.float64]:
         policy.begin(seeds)
         torch.manual_seed(0)  # from which agents of Stable-Baselines3 draw, as in `worldsim evaluate`
         playing, paid = np.ones(args.episodes, bool), np.zeros((args.episodes, args.steps))
+        lengths = np.zeros(args.episodes, np.int64)
         for step in range(args.steps):
             observations, rewards, terminated, truncated, _ = venv.step(policy.act(observations))
             paid[:, step] = np.where(playing, rewards, 0)
+            lengths += playing
             playing &= ~(terminated | truncated)
             if not playing.any():
                 break
     finally:
         venv.close()
-    mean: NDArray[np.float64] = paid.reshape(args.episodes, -1, args.every).sum(2).mean(0)
-    return mean
+    return paid, lengths
+
+
+def halts(paid: NDArray[np.float64], lengths: NDArray[np.int64], dry: int = 50) -> dict[str, float]:
+    """How often nothing is gained for more than ``dry`` steps, and for how many of these that is the end of it."""
+    begun = lasting = moving = 0
+    for rewards, length in zip(paid, lengths, strict=True):
+        gaps = np.diff(np.concatenate([[-1], np.flatnonzero(rewards[:length] > 0), [length]]))
+        begun, lasting = begun + int((gaps > dry).sum()), lasting + int(gaps[-1] > dry)
+        moving += int(gaps[gaps <= dry].sum())
+    return {"halts": begun, "per_1000": 1000 * begun / max(1, moving), "to_the_end": lasting}
 
 
 def shifted(model: Any, offset: tuple[float, ...]) -> NDArray[np.float32]:
@@ -90,12 +103,18 @@ def main(args: Args) -> None:
     if args.offset:
         agent.model.parameters = shifted(agent.model, args.offset)
     places = {"dream": dream, "reality": agent.seat.in_reality()}
-    found = {name: pace(agent, seat, args) for name, seat in places.items()}
-    for name, means in found.items():
+    found: dict[str, Any] = {}
+    for name, seat in places.items():
+        paid, lengths = played(agent, seat, args)
+        means, stops = paid.reshape(args.episodes, -1, args.every).sum(2).mean(0), halts(paid, lengths)
         print(f"{name:<8}", *(f"{mean:7.1f}" for mean in means), f"  sum {means.sum():.1f}")
+        print(
+            " " * 8, f"{stops['per_1000']:.2f} halts per 1,000 steps, {stops['to_the_end']} of {stops['halts']} lasting"
+        )
+        found[name] = {"paid": means.tolist(), **stops}
     if args.out is not None:
         about = {"agent": args.agent, "every": args.every, "episodes": args.episodes, "offset": args.offset}
-        args.out.write_text(json.dumps(about | {name: means.tolist() for name, means in found.items()}) + "\n")
+        args.out.write_text(json.dumps(about | found) + "\n")
 
 
 if __name__ == "__main__":
