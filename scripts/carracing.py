@@ -27,9 +27,10 @@ from worldsim.agents.transfer import append, read
 from worldsim.agents.trial import RANDOM, Means, Trial, row_of, run, write
 from worldsim.bundled import bundled_folder
 from worldsim.commands.iterate import Iterate
-from worldsim.errors import BadInput, Stopped, WorkerDied
+from worldsim.errors import BadInput, WorkerDied
 from worldsim.iteration import Iteration
 from worldsim.openings import cut, write_openings
+from worldsim.sigterm import end_like_ctrl_c
 from worldsim.vision_memory.untrained import without_memory
 
 ENV = "WorldSim/CarRacing-v0"
@@ -244,7 +245,8 @@ def chosen() -> Args:
 
 
 if __name__ == "__main__":
+    end_like_ctrl_c()
     try:
         main(chosen())
-    except (BadInput, Stopped, WorkerDied) as error:
-        raise SystemExit(f"carracing: {error}") from None
+    except (BadInput, WorkerDied, KeyboardInterrupt) as error:
+        raise SystemExit(f"carracing: {error or 'stopped; the same command goes on'}") from None

@@ -28,7 +28,8 @@ from worldsim.agents.trial import RANDOM, Means, Trial, run, write
 from worldsim.bundled import bundled_folder
 from worldsim.data.record import record
 from worldsim.data.recording import Recording
-from worldsim.errors import BadInput, Stopped, WorkerDied
+from worldsim.errors import BadInput, WorkerDied
+from worldsim.sigterm import end_like_ctrl_c
 from worldsim.vision_memory.train import TrainVisionMemory
 from worldsim.vision_memory.untrained import without_memory
 
@@ -238,7 +239,8 @@ def chosen() -> Args:
 
 
 if __name__ == "__main__":
+    end_like_ctrl_c()
     try:
         main(chosen())
-    except (BadInput, Stopped, WorkerDied) as error:
-        raise SystemExit(f"takecover: {error}") from None
+    except (BadInput, WorkerDied, KeyboardInterrupt) as error:
+        raise SystemExit(f"takecover: {error or 'stopped; the same command goes on'}") from None

@@ -12,7 +12,6 @@ import difflib
 import io
 import os
 import re
-import signal
 import sys
 import warnings
 from collections.abc import Sequence
@@ -24,6 +23,7 @@ from gymnasium.error import Error as GymnasiumError
 from worldsim import __version__
 from worldsim.errors import BadInput, Stopped, WorkerDied
 from worldsim.heap import keep_freed_memory
+from worldsim.sigterm import end_like_ctrl_c
 
 
 class Entry(NamedTuple):
@@ -73,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit status: 0 done, 1 the machine's fault, 2 the caller's, 130 Ctrl-C."""
     args = list(sys.argv[1:] if argv is None else argv)
     if argv is None:
-        _be_told_to_end()
+        end_like_ctrl_c()
     os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
     if not sys.warnoptions:  # what libraries say to programmers is noise here; python -W brings it back
         warnings.showwarning = lambda *_, **__: None
@@ -91,20 +91,6 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         status, line = explained
         return _say(line, status)
-
-
-def _be_told_to_end() -> None:
-    """SIGTERM (kill, a cluster's scheduler, docker stop) is like Ctrl-C: what runs saves, and games are closed."""
-    program = os.getpid()
-
-    def end(number: int, frame: Any) -> None:
-        if os.getpid() != program:  # a worker that was forked off and ignores Ctrl-C: its parent means it
-            os._exit(128 + number)
-        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # begun behind a shell's &
-            raise KeyboardInterrupt
-        signal.raise_signal(signal.SIGINT)
-
-    signal.signal(signal.SIGTERM, end)
 
 
 def _dispatch(args: list[str]) -> int:
