@@ -23,6 +23,7 @@ from worldsim.agents.training import train_agent
 from worldsim.checkpoint import World
 from worldsim.data.record import record
 from worldsim.data.recording import Recording
+from worldsim.data.shift import Shift
 from worldsim.env_kwargs import parse_kwargs
 from worldsim.errors import BadInput, Stopped
 from worldsim.rounds import Rounds
@@ -126,6 +127,8 @@ class Iteration:
                 env_kwargs=self.env_kwargs,
                 report=report,
             )
+        if asked.shift:
+            Shift(recording.action_space, asked.shift)  # refuses what cannot be shifted, before it trains
         mine = [shard for shard in recording.shards if shard.about.seed == seed]
         rewards, episodes = sum(float(shard.rewards.sum()) for shard in mine), sum(map(len, mine))
         return {"frames": recording.num_frames, "episodes": episodes, "return": rewards / max(1, episodes)}

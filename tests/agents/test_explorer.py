@@ -7,14 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from gymnasium.spaces import Discrete
+from gymnasium.spaces import Box, Discrete
 
+from tests.blocks import record_block
 from tests.worlds import spatial_folder, spatial_world
+from worldsim.agents.cma import train_cma
 from worldsim.agents.explorer import Explorer
 from worldsim.agents.training import train_agent
 from worldsim.data.record import record
+from worldsim.data.shift import HOLD, Shift
 from worldsim.data.turn import Turn
 from worldsim.errors import BadInput
+from worldsim.vision_memory.train import TrainVisionMemory
 
 SMALL = {"n_steps": 8, "n_epochs": 1, "net_arch": 8}
 KEYS = np.array([7, 5, 2**63 + 1], np.uint64)
@@ -68,11 +72,34 @@ def test_it_records_as_it_plays_through_the_world(agent: Path, tmp_path: Path) -
     )
 
 
+def test_real_numbers_may_be_shifted(tmp_path: Path) -> None:
+    """A car's controller, as it is and shifted, at three ages of two episodes."""
+    pytest.importorskip("cma")
+    recording = record_block(tmp_path / "recording")
+    sizes = {"latent": 4, "hidden": 8, "vision_steps": 1, "memory_steps": 1, "memory_batch": 2, "vision_batch": 8}
+    TrainVisionMemory(recording.path, tmp_path / "world", threads=1, openings=4, **sizes).once()  # type: ignore[arg-type]
+    kwargs = {"horizon": 4}
+    few = {"popsize": 4, "rollouts": 1, "evaluate_episodes": 1}
+    train_cma(tmp_path / "world", 1, out=tmp_path / "agent", env_kwargs=kwargs, hyperparameters=few)
+    space = recording.action_space
+    assert isinstance(space, Box)
+    plain, shifted = (Explorer(f"{tmp_path / 'agent'}{more}", space) for more in ("", "@0~1.5"))
+    assert shifted.name == f"{plain.name}@0~1.5"
+    frames, keys = recording[0].frames[[0, 0]], KEYS[:2]
+    for age in (0, 1, HOLD):
+        before = Turn(frames, np.zeros((2, 2), np.float32), np.full(2, age), keys)
+        one, other = plain.act(before), shifted.act(before)
+        assert np.array_equal(other, Shift(space, 1.5)(one, before))
+        assert not np.array_equal(one, other)
+        assert space.contains(other[0])
+
+
 @pytest.mark.parametrize(
     ("spec", "actions", "says"),
     [
         ("{agent}", Discrete(4), "acts in Discrete"),
         ("{agent}@2", Discrete(5), "between 0 and 1"),
+        ("{agent}~0.5", Discrete(5), "needs a bounded Box of real numbers"),
         ("nowhere", Discrete(5), "no agent at nowhere"),
     ],
 )

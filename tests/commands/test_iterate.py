@@ -100,7 +100,7 @@ def test_again_does_nothing_and_more_rounds_go_on(finished: Iteration) -> None:
 def test_a_round_that_has_not_begun_may_be_another(finished: Iteration, tmp_path: Path) -> None:
     out = tmp_path / "out"
     for found in finished.kept["rounds"].values():
-        assert found["record"]["asked"] == {"frames": 120, "noise": 0.3}
+        assert found["record"]["asked"] == {"frames": 120, "noise": 0.3, "shift": 0.0}
         assert found["learn"]["asked"]["horizon"] == [10, 12]
     copytree(finished.asked.out, out)
     kept = json.loads((out / "iterate.json").read_text())
@@ -113,6 +113,12 @@ def test_a_round_that_has_not_begun_may_be_another(finished: Iteration, tmp_path
         Iteration(wrong).run()
     right = Iteration(replace(wrong, world=WORLD, steps=64))  # the mistake has left nothing that forbids it
     assert right.run()["rounds"]["2"]["learn"]["asked"]["steps"] == 64
+
+
+def test_what_cannot_be_shifted_is_said_before_anything_is_trained(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="needs a bounded Box of real numbers"):
+        Iteration(asked(tmp_path / "out", shift=0.5)).run()
+    assert not (tmp_path / "out" / "world-1").exists()
 
 
 def test_ctrl_c_says_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,6 +136,7 @@ def test_ctrl_c_says_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     [
         ({"rounds": 0}, "must be at least 1"),
         ({"noise": 2.0}, "--noise is 0 to 1"),
+        ({"shift": 2.5}, "--shift is 0 to 2"),
         ({"curiosity": 1.0, "algo": "cma"}, "cma does not see"),
         ({"world": ("stepz=3",)}, "has no option 'stepz'"),
         ({"world": ("steps=many",)}, "steps of worldsim train spatial does not take 'many'"),
