@@ -2,6 +2,7 @@
 
     python scripts/pace.py carracing-vm --every 100 --episodes 20
     python scripts/pace.py carracing-vm --offset 0 -0.5 0     # with less gas
+    python scripts/pace.py runs/rounds/agent-8 --moved-by runs/rounds/world-7     # in another M's dream
 
 One line of mean rewards for the dream and one for reality, over steps of an episode (0 once it is over). A dream that
 pays what reality pays at first and more later on has lost something on the way; one that pays the same with less gas,
@@ -13,21 +14,28 @@ them lasted to the end.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 import tyro
+from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
+from torch import Tensor
 from tyro.conf import Positional
 
+import worldsim
 from worldsim.agents.agent import load_agent
 from worldsim.agents.evaluation import EVALUATION_SEEDS, seated
 from worldsim.agents.linear import LinearController
-from worldsim.agents.seat import Seat
+from worldsim.agents.seat import DREAM_HORIZON, Seat
+from worldsim.envs.dream import DreamVectorEnv
 from worldsim.errors import BadInput
+from worldsim.protocol import Imagined, State
+
+_MOVED = "moved."
 
 
 @dataclass(frozen=True)
@@ -41,24 +49,88 @@ class Args:
     steps: int = 1000
     """Of an episode that are looked at."""
     episodes: int = 20
-    """In the dream, and as many in reality."""
+    """In reality; 0 leaves it out."""
+    dreams: int = 256
+    """In the dream."""
+    moved_by: str = ""
+    """Another vision-memory world with the same z (a round before, say), whose M and outcome head make the dream; the
+    agent goes on seeing it through its own M, as it sees reality. What holds in one M's dream alone is not found in
+    another's."""
     offset: tuple[float, ...] = ()
     """Added to the outputs of a linear controller, one number each, before the tanh."""
     out: Path | None = None
     """A json file with the same numbers."""
 
 
+class Moved(torch.nn.Module):
+    """The dream of one vision-memory world as another one follows it."""
+
+    def __init__(self, eyes: Any, mover: Any) -> None:
+        super().__init__()
+        self.eyes, self.mover = eyes, mover
+        for name in ("config", "observation_space", "action_space", "noise_size"):
+            setattr(self, name, getattr(eyes, name))
+
+    def start(self, frame: Tensor, noise: Tensor) -> State:
+        """Both look at the first frame."""
+        return self._both(self.eyes.start(frame, noise), self.mover.start(frame, noise))
+
+    def follow(self, state: State, action: Tensor, frame: Tensor, noise: Tensor) -> State:
+        """Both look at the next one."""
+        seen, moved = self.eyes.follow(state, action, frame, noise), self.mover.follow(_of(state), action, frame, noise)
+        return self._both(seen, moved)
+
+    def imagine(self, state: State, action: Tensor, noise: Tensor) -> Imagined:
+        """The mover makes up z, reward and ending; the eyes remember as if z had come from a frame."""
+        seen, made = self.eyes.imagine(state, action, noise).state, self.mover.imagine(_of(state), action, noise)
+        return Imagined(self._both(seen | {"z": made.state["z"]}, made.state), made.reward, made.terminated)
+
+    def observe(self, state: State) -> Tensor:
+        """What the eyes know."""
+        features: Tensor = self.eyes.observe(state)
+        return features
+
+    def render(self, state: State) -> Tensor:
+        """The eyes' V."""
+        frames: Tensor = self.eyes.render(state)
+        return frames
+
+    def _both(self, seen: State, moved: State) -> State:
+        return seen | {_MOVED + name: value for name, value in moved.items() if name != "temperature"}
+
+
+def _of(state: State) -> State:
+    """The mover's part of a state."""
+    mine = {name.removeprefix(_MOVED): value for name, value in state.items() if name.startswith(_MOVED)}
+    return mine | {"temperature": state["temperature"]}
+
+
+def opened(seat: Seat, args: Args) -> VectorEnv:
+    """The rows to play in."""
+    if not seat.dreamed:
+        return seat.open(args.episodes)
+    if not args.moved_by:
+        return seat.open(args.dreams)
+    world, other = worldsim.load(seat.world), worldsim.load(args.moved_by)
+    sizes = [[getattr(w.model.config, name, None) for name in ("latent", "action", "done")] for w in (world, other)]
+    if sizes[0] != sizes[1] or None in sizes[0]:
+        raise BadInput(f"--moved-by {args.moved_by} has another z than {seat.world}, or is no vision-memory world")
+    world = replace(world, model=Moved(world.model, other.model))
+    return DreamVectorEnv(args.dreams, world, **{"horizon": DREAM_HORIZON, **seat.env_kwargs})
+
+
 def played(agent: Any, seat: Seat, args: Args) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Rewards (episodes, steps), 0 once an episode is over, and lengths (episodes,): one in each row."""
-    venv = seat.open(args.episodes)
+    venv = opened(seat, args)
+    rows = venv.num_envs
     try:
         policy, _ = seated(agent, venv)
-        seeds = EVALUATION_SEEDS + np.arange(args.episodes)
+        seeds = EVALUATION_SEEDS + np.arange(rows)
         observations, _ = venv.reset(seed=int(seeds[0]))
         policy.begin(seeds)
         torch.manual_seed(0)  # from which agents of Stable-Baselines3 draw, as in `worldsim evaluate`
-        playing, paid = np.ones(args.episodes, bool), np.zeros((args.episodes, args.steps))
-        lengths = np.zeros(args.episodes, np.int64)
+        playing, paid = np.ones(rows, bool), np.zeros((rows, args.steps))
+        lengths = np.zeros(rows, np.int64)
         for step in range(args.steps):
             observations, rewards, terminated, truncated, _ = venv.step(policy.act(observations))
             paid[:, step] = np.where(playing, rewards, 0)
@@ -94,26 +166,26 @@ def shifted(model: Any, offset: tuple[float, ...]) -> NDArray[np.float32]:
 
 def main(args: Args) -> None:
     """Both, beside each other."""
-    if min(args.every, args.steps, args.episodes) < 1 or args.steps % args.every:
-        raise BadInput(f"--steps must be a multiple of --every, and all at least 1, got {args.steps} and {args.every}")
+    if min(args.every, args.steps, args.dreams) < 1 or args.episodes < 0 or args.steps % args.every:
+        raise BadInput(f"--steps must be a multiple of --every, and both at least 1, got {args.steps} and {args.every}")
     agent = load_agent(args.agent)
     dream = None if agent.seat is None else agent.seat.in_dream()
     if agent.seat is None or dream is None:
         raise BadInput(f"{args.agent} knows no dream; expected an agent that learned in one")
     if args.offset:
         agent.model.parameters = shifted(agent.model, args.offset)
-    places = {"dream": dream, "reality": agent.seat.in_reality()}
+    places = {"dream": dream} | ({"reality": agent.seat.in_reality()} if args.episodes else {})
     found: dict[str, Any] = {}
     for name, seat in places.items():
         paid, lengths = played(agent, seat, args)
-        means, stops = paid.reshape(args.episodes, -1, args.every).sum(2).mean(0), halts(paid, lengths)
+        means, stops = paid.reshape(len(paid), -1, args.every).sum(2).mean(0), halts(paid, lengths)
         print(f"{name:<8}", *(f"{mean:7.1f}" for mean in means), f"  sum {means.sum():.1f}")
         print(
             " " * 8, f"{stops['per_1000']:.2f} halts per 1,000 steps, {stops['to_the_end']} of {stops['halts']} lasting"
         )
         found[name] = {"paid": means.tolist(), **stops}
     if args.out is not None:
-        about = {"agent": args.agent, "every": args.every, "episodes": args.episodes, "offset": args.offset}
+        about = {name: getattr(args, name) for name in ("agent", "every", "episodes", "dreams", "offset", "moved_by")}
         args.out.write_text(json.dumps(about | found) + "\n")
 
 
