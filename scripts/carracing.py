@@ -56,6 +56,9 @@ class Args:
     policies: tuple[str, ...] = ("cauchy:0.01", "held:10", "sticky")
     """Who drives in the first round, one drawn for each track. The paper's cauchy:0.01 alone hardly meets the road
     (docs/world_models.md)."""
+    shift: float = 0.6
+    """How far the controllers that record later rounds are shifted, for 50 steps at a time (`worldsim iterate --shift`):
+    else they take each bend at one speed, and the dream never learns what another comes to."""
     preset: str = "carracing-fast"
     """Of worldsim train vision-memory; it needs the outcome head for the dream (carracing-paper has none)."""
     vision_steps: int | None = None
@@ -165,6 +168,7 @@ def iteration(args: Args) -> Iteration:
             steps=args.dream_steps,
             hyperparameters=tuple(f"{name}={value}" for name, value in search(args).items()) + ("precision=bf16",),
             policy=args.policies,
+            shift=args.shift,
             temperature=args.temperature,
             horizon=args.horizon,
             episodes=args.round_episodes,
