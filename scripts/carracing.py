@@ -57,8 +57,8 @@ class Args:
     """Who drives in the first round, one drawn for each track. The paper's cauchy:0.01 alone hardly meets the road
     (docs/world_models.md)."""
     shift: float = 0.6
-    """How far the controllers that record later rounds are shifted, for 50 steps at a time (`worldsim iterate --shift`):
-    else they take each bend at one speed, and the dream never learns what another comes to."""
+    """How far those who record later rounds are shifted, for 50 steps at a time (`worldsim iterate --shift`): else they
+    take each bend at one speed, and the dream never learns what another comes to."""
     preset: str = "carracing-fast"
     """Of worldsim train vision-memory; it needs the outcome head for the dream (carracing-paper has none)."""
     vision_steps: int | None = None
