@@ -12,8 +12,8 @@ from gymnasium.spaces import Box
 
 from worldsim.agents.agent import load_agent
 from worldsim.agents.seat import open_world
-from worldsim.data.sb3_policy import choose, parse_spec
-from worldsim.data.shift import Shift, parse_shift
+from worldsim.data.sb3_policy import choose, parse_number, parse_spec
+from worldsim.data.shift import Shift
 from worldsim.data.turn import Array, Turn, checked, sample, size
 from worldsim.errors import BadInput
 from worldsim.noise import normals
@@ -39,7 +39,7 @@ class Explorer:
     blind = False
 
     def __init__(self, spec: str, actions: Space[Any]) -> None:
-        noisy, shift = parse_shift(spec)
+        noisy, shift = parse_number(spec, "~")
         path, self._epsilon = parse_spec(noisy)
         agent = load_agent(path)
         if agent.seat is None or agent.seat.world is None:

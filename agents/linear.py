@@ -117,7 +117,7 @@ class LinearController:
             changes: (P, 2 A) g of every output and then o of every output; zeros change nothing.
         """
         if not self.config.bias:
-            raise BadInput("outputs are retuned by their biases, and this controller has none (bias=False)")
+            raise BadInput("outputs are retuned by their biases, which a controller with bias=False has not")
         inputs, outputs = self._layers[-1]
         gains, offsets = np.exp(changes[:, :outputs]), changes[:, outputs:]  # (P, A)
         whole = np.repeat(np.asarray(parameters, np.float64)[None], len(changes), axis=0)

@@ -14,8 +14,9 @@ import numpy as np
 from worldsim.agents.agent import Agent
 from worldsim.agents.cma import train_cma
 from worldsim.agents.reality import score_in_reality
-from worldsim.agents.seat import Seat
+from worldsim.agents.seat import Seat, fingerprint
 from worldsim.agents.transfer import append, folder_of, read
+from worldsim.errors import BadInput
 
 RANDOM = "random play"
 
@@ -47,15 +48,43 @@ class Means:
 
 
 def run(trials: Sequence[Trial], seeds: Sequence[int], home: Seat, out: Path, means: Means) -> list[dict[str, Any]]:
-    """Do what is missing in ``out/rows.jsonl``; returns all rows."""
+    """Do what is missing in ``out/rows.jsonl``; returns all rows.
+
+    Raises:
+        BadInput: a row is there already, of another world, game or number of steps.
+    """
     path = out / "rows.jsonl"
     for trial in trials:
         for seed in seeds if trial.seat is not None else seeds[:1]:
-            if not any((row["trial"], row["seed"]) == (trial.name, seed) for row in read(path)):
-                row = _row(trial, seed, home, out, means)
+            asked = asked_of(trial.seat, home, trial.steps)
+            if not is_there(path, trial.name, seed, asked):
+                row = _row(trial, seed, home, out, means) | {"asked": asked}
                 append(path, row)
                 print(f"{trial.name}, seed {seed}: {row['real']['mean']:.1f} in reality", flush=True)
     return read(path)
+
+
+def asked_of(seat: Seat | None, home: Seat, steps: int) -> dict[str, Any]:
+    """What must agree for a row to be the one that is meant."""
+    worlds: dict[str, Any] = {}
+    if seat is not None and seat.world is not None:
+        worlds = {"world": f"{Path(seat.world).name} ({fingerprint(seat.world)[:8]})", "dream": seat.dreamed}
+    return {**worlds, "env_id": home.env_id, "env_kwargs": dict(home.env_kwargs), "steps": steps}
+
+
+def is_there(path: Path, name: str, seed: int, asked: Mapping[str, Any]) -> bool:
+    """Whether this row was written before (older ones do not say what they were asked for)."""
+    for row in read(path):
+        if (row["trial"], row["seed"]) == (name, seed):
+            theirs = row.get("asked", asked)
+            for what in asked:
+                if theirs.get(what) != asked[what]:
+                    raise BadInput(
+                        f"{path} holds {name}, seed {seed}, with {what} {theirs.get(what)}, not {asked[what]}; repeat "
+                        "that, or choose another --out"
+                    )
+            return True
+    return False
 
 
 def _row(trial: Trial, seed: int, home: Seat, out: Path, means: Means) -> dict[str, Any]:

@@ -90,7 +90,8 @@ class Args:
     """Real steps in which a gain and an offset of each output of the last round's controller evolve, the last steps of
     its training alone in reality; 0 leaves them out."""
     seen_by: int | None = None
-    """Round whose V and M these look through (default: the last; 1: random driving, as in the paper)."""
+    """Round whose V and M those of --real-steps look through (default: the last; 1: of random driving, as in the
+    paper)."""
     seeds: tuple[int, ...] = (0, 1, 2)
     """Of evolution outside the rounds."""
     round_episodes: int = 20
@@ -207,36 +208,50 @@ def install(rounds: Iteration, number: int) -> None:
     print(f"installed {NAME} with the controller of round {number}; score it again: worldsim evaluate {NAME}")
 
 
+def check(args: Args) -> None:
+    """Refuse what could only fail after hours."""
+    if min(args.dream_steps, args.round_episodes, args.real_episodes, *args.horizon) < 1 or not args.horizon:
+        raise BadInput("--dream-steps, --round-episodes, --real-episodes and --horizon (one or more) are at least 1")
+    if min(args.tune_steps, args.real_steps) < 0:
+        raise BadInput(f"--tune-steps and --real-steps are at least 0, got {args.tune_steps} and {args.real_steps}")
+    if args.seen_by is not None and not 1 <= args.seen_by <= args.rounds:
+        raise BadInput(f"--seen-by is one of the {args.rounds} rounds, got {args.seen_by}")
+    if not args.seeds:
+        raise BadInput("--seeds needs at least one")
+
+
 def main(args: Args) -> None:
     """All stages."""
+    check(args)
     rounds = iteration(args)
     rounds.run()
     if args.install:
         install(rounds, args.rounds)
-    last, blank = rounds.folder("world", args.rounds), args.out / "untrained-m"
-    eyes = rounds.folder("world", args.seen_by or args.rounds)
+    last, number = rounds.folder("world", args.rounds), args.seen_by or args.rounds
+    eyes, blank = rounds.folder("world", number), args.out / f"untrained-m-{number}"
     home = Seat(ENV, {}, str(eyes), "features")
     means = Means(args.real_episodes, args.workers, args.threads, args.ray)
     score_last(args, rounds, home, means)
     trials = [Trial(RANDOM, None)]
     for temperature in args.temperatures:
         seat = Seat(None, {"temperature": temperature, "horizon": args.horizon[-1]}, str(last), "features")
-        trials.append(Trial(f"dream, temperature {temperature:g}", seat, args.dream_steps, search(args)))
+        name = f"dream of round {args.rounds}, temperature {temperature:g}"
+        trials.append(Trial(name, seat, args.dream_steps, search(args)))
     if args.tune_steps:
         seat, start = Seat(ENV, {}, str(last), "features"), str(rounds.folder("agent", args.rounds))
-        trials.append(
-            Trial("dream, then outputs retuned in reality", seat, args.tune_steps, tuning(args), start_from=start)
-        )
+        name = f"dream of round {args.rounds}, then outputs retuned in reality"
+        trials.append(Trial(name, seat, args.tune_steps, tuning(args), start_from=start))
     if args.real_steps:
         if not (blank / "config.json").is_file():
             without_memory(worldsim.load(eyes), blank)
         empty = Seat(ENV, {}, str(blank), "features")
         plain, middle = {**search(args), "features": "plain"}, {**search(args), "features": "plain", "hidden": 40}
+        sight = f" (V and M of round {number})"
         trials += [
-            Trial("reality, z", home, args.real_steps, plain, "632 ± 251"),
-            Trial("reality, z and 40 hidden units", home, args.real_steps, middle, "788 ± 141"),
-            Trial("reality, z and h", home, args.real_steps, search(args), "906 ± 21"),
-            Trial("reality, z and h of an untrained M", empty, args.real_steps, search(args)),
+            Trial(f"reality, z{sight}", home, args.real_steps, plain, "632 ± 251"),
+            Trial(f"reality, z and 40 hidden units{sight}", home, args.real_steps, middle, "788 ± 141"),
+            Trial(f"reality, z and h{sight}", home, args.real_steps, search(args), "906 ± 21"),
+            Trial(f"reality, z and h of an untrained M{sight}", empty, args.real_steps, search(args)),
         ]
     rows = run(trials, args.seeds, home, args.out, means)
     write(rows, args.out, "WorldSim/CarRacing-v0 (CarRacing-v3 underneath; published: v0); se: standard error.")

@@ -23,19 +23,18 @@ import torch
 import tyro
 from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
-from torch import Tensor
 from tyro.conf import Positional
 
-import worldsim
 from worldsim.agents.agent import load_agent
 from worldsim.agents.evaluation import EVALUATION_SEEDS, seated
 from worldsim.agents.linear import LinearController
-from worldsim.agents.seat import DREAM_HORIZON, Seat
+from worldsim.agents.seat import DREAM_HORIZON, Seat, open_world
 from worldsim.envs.dream import DreamVectorEnv
 from worldsim.errors import BadInput
-from worldsim.protocol import Imagined, State
+from worldsim.vision_memory.moved import Moved
 
-_MOVED = "moved."
+DRY = 50
+"""Steps without a reward above 0; more are a halt."""
 
 
 @dataclass(frozen=True)
@@ -62,61 +61,17 @@ class Args:
     """A json file with the same numbers."""
 
 
-class Moved(torch.nn.Module):
-    """The dream of one vision-memory world as another one follows it."""
-
-    def __init__(self, eyes: Any, mover: Any) -> None:
-        super().__init__()
-        self.eyes, self.mover = eyes, mover
-        for name in ("config", "observation_space", "action_space", "noise_size"):
-            setattr(self, name, getattr(eyes, name))
-
-    def start(self, frame: Tensor, noise: Tensor) -> State:
-        """Both look at the first frame."""
-        return self._both(self.eyes.start(frame, noise), self.mover.start(frame, noise))
-
-    def follow(self, state: State, action: Tensor, frame: Tensor, noise: Tensor) -> State:
-        """Both look at the next one."""
-        seen, moved = self.eyes.follow(state, action, frame, noise), self.mover.follow(_of(state), action, frame, noise)
-        return self._both(seen, moved)
-
-    def imagine(self, state: State, action: Tensor, noise: Tensor) -> Imagined:
-        """The mover makes up z, reward and ending; the eyes remember as if z had come from a frame."""
-        seen, made = self.eyes.imagine(state, action, noise).state, self.mover.imagine(_of(state), action, noise)
-        return Imagined(self._both(seen | {"z": made.state["z"]}, made.state), made.reward, made.terminated)
-
-    def observe(self, state: State) -> Tensor:
-        """What the eyes know."""
-        features: Tensor = self.eyes.observe(state)
-        return features
-
-    def render(self, state: State) -> Tensor:
-        """The eyes' V."""
-        frames: Tensor = self.eyes.render(state)
-        return frames
-
-    def _both(self, seen: State, moved: State) -> State:
-        return seen | {_MOVED + name: value for name, value in moved.items() if name != "temperature"}
-
-
-def _of(state: State) -> State:
-    """The mover's part of a state."""
-    mine = {name.removeprefix(_MOVED): value for name, value in state.items() if name.startswith(_MOVED)}
-    return mine | {"temperature": state["temperature"]}
-
-
 def opened(seat: Seat, args: Args) -> VectorEnv:
     """The rows to play in."""
     if not seat.dreamed:
         return seat.open(args.episodes)
     if not args.moved_by:
         return seat.open(args.dreams)
-    world, other = worldsim.load(seat.world), worldsim.load(args.moved_by)
-    sizes = [[getattr(w.model.config, name, None) for name in ("latent", "action", "done")] for w in (world, other)]
-    if sizes[0] != sizes[1] or None in sizes[0]:
-        raise BadInput(f"--moved-by {args.moved_by} has another z than {seat.world}, or is no vision-memory world")
-    world = replace(world, model=Moved(world.model, other.model))
-    return DreamVectorEnv(args.dreams, world, **{"horizon": DREAM_HORIZON, **seat.env_kwargs})
+    if seat.observation != "features":
+        raise BadInput(f"--moved-by is for agents that see features, this one sees {seat.observation}")
+    world, other = open_world(seat.world), open_world(args.moved_by)
+    kwargs = {"horizon": world.provenance.get("horizon") or DREAM_HORIZON, **seat.env_kwargs}
+    return DreamVectorEnv(args.dreams, replace(world, model=Moved(world.model, other.model)), **kwargs)
 
 
 def played(agent: Any, seat: Seat, args: Args) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
@@ -143,13 +98,13 @@ def played(agent: Any, seat: Seat, args: Args) -> tuple[NDArray[np.float64], NDA
     return paid, lengths
 
 
-def halts(paid: NDArray[np.float64], lengths: NDArray[np.int64], dry: int = 50) -> dict[str, float]:
-    """How often nothing is gained for more than ``dry`` steps, and for how many of these that is the end of it."""
+def halts(paid: NDArray[np.float64], lengths: NDArray[np.int64]) -> dict[str, float]:
+    """How often nothing is gained for more than `DRY` steps, and for how many of these that is the end of it."""
     begun = lasting = moving = 0
     for rewards, length in zip(paid, lengths, strict=True):
         gaps = np.diff(np.concatenate([[-1], np.flatnonzero(rewards[:length] > 0), [length]]))
-        begun, lasting = begun + int((gaps > dry).sum()), lasting + int(gaps[-1] > dry)
-        moving += int(gaps[gaps <= dry].sum())
+        begun, lasting = begun + int((gaps > DRY).sum()), lasting + int(gaps[-1] > DRY)
+        moving += int(gaps[gaps <= DRY].sum())
     return {"halts": begun, "per_1000": 1000 * begun / max(1, moving), "to_the_end": lasting}
 
 
@@ -160,14 +115,20 @@ def shifted(model: Any, offset: tuple[float, ...]) -> NDArray[np.float32]:
         raise BadInput(
             f"--offset is one number for each output of a linear controller, got {len(offset)} and {outputs}"
         )
+    if not model.config.bias:
+        raise BadInput("--offset is added to biases, and this controller has none")
     found = model.retuned(model.parameters, np.array([[0.0] * len(offset) + list(offset)]))
     return found[0].astype(np.float32)
 
 
 def main(args: Args) -> None:
     """Both, beside each other."""
-    if min(args.every, args.steps, args.dreams) < 1 or args.episodes < 0 or args.steps % args.every:
-        raise BadInput(f"--steps must be a multiple of --every, and both at least 1, got {args.steps} and {args.every}")
+    if args.every < 1 or args.steps <= DRY or args.steps % args.every:
+        raise BadInput(f"--steps is a multiple of --every and above {DRY}, got {args.steps} and {args.every}")
+    if args.dreams < 1 or args.episodes < 0:
+        raise BadInput(f"--dreams is at least 1 and --episodes at least 0, got {args.dreams} and {args.episodes}")
+    if args.out is not None and not args.out.parent.is_dir():
+        raise BadInput(f"--out {args.out}: there is no folder {args.out.parent}")
     agent = load_agent(args.agent)
     dream = None if agent.seat is None else agent.seat.in_dream()
     if agent.seat is None or dream is None:
@@ -192,5 +153,5 @@ def main(args: Args) -> None:
 if __name__ == "__main__":
     try:
         main(tyro.cli(Args, description=__doc__))
-    except BadInput as error:
-        raise SystemExit(f"pace: {error}") from None
+    except (BadInput, KeyboardInterrupt) as error:
+        raise SystemExit(f"pace: {error or 'stopped'}") from None

@@ -36,6 +36,7 @@ from worldsim.vision_memory.untrained import without_memory
 PUBLISHED = {0.1: "193 ± 58", 0.5: "196 ± 50", 1.0: "868 ± 511", 1.15: "1092 ± 556", 1.3: "753 ± 139"}
 """Real scores by temperature, 100 episodes of one agent each (Ha & Schmidhuber 2018, Table 2)."""
 DOOM_C = {"bias": False}
+ENV = "WorldSim/TakeCover-v0"
 NAME = "takecover-vm"
 _STRIDE = 1_000_000  # between recording seeds of one run's rounds
 SUMMARY = (
@@ -62,7 +63,7 @@ class Args:
     """How they are played, one policy drawn for each game. Players who hold each action for up to 10 steps hardly ever
     stay at a wall, and their world has no death there: the paper's lack of cover for what a controller finds out."""
     min_steps: int = 101
-    """Steps of the shortest game kept."""
+    """Steps of the shortest game kept, of those of --policies."""
     preset: str = "takecover-paper"
     """Of worldsim train vision-memory."""
     vision_steps: int | None = None
@@ -101,8 +102,8 @@ class Args:
     """Of torch."""
     rounds: int = 1
     """Worlds, one after another (the paper: 1): each further one also learns from games that a controller of the last
-    one's dream has played, with half the updates, from the last one's weights. A controller finds what its world does
-    not know, and dies of it in reality: there the next world can learn it."""
+    one's dream has played (an evolution of --steps each), with half the updates, from the last one's weights. A
+    controller finds what its world does not know, and dies of it in reality: there the next world can learn it."""
     games: int = 400
     """Such games for each further world."""
     noise: float = 0.3
@@ -166,7 +167,7 @@ def world(args: Args) -> Path:
 def play(args: Args, policies: tuple[str, ...], games: int, seed: int, least: int = 0) -> Recording:
     """Real games, added to the one recording."""
     return record(
-        "WorldSim/TakeCover-v0",
+        ENV,
         policies,
         games,
         args.out / "recording",
@@ -200,32 +201,52 @@ def learn(args: Args, made: Recording, folder: Path, before: str = "") -> None:
     job.once(horizon=2100, render_fps=35, real_frames=made.num_frames)
 
 
+def check(args: Args) -> None:
+    """Refuse what could only fail after hours."""
+    if min(args.rounds, args.games, args.steps, args.real_episodes) < 1 or not 0 <= args.noise <= 1:
+        raise BadInput(
+            "--rounds, --games, --steps and --real-episodes are at least 1, --noise 0 to 1, got "
+            f"{args.rounds}, {args.games}, {args.steps}, {args.real_episodes} and {args.noise}"
+        )
+    if not args.seeds or not args.temperatures:
+        raise BadInput("--seeds and --temperatures need at least one each")
+    if args.world and args.rounds > 1:
+        raise BadInput("--rounds makes further worlds, --world takes one that is there; give one of the two")
+    if args.world and (found := worldsim.load(args.world).openings.shard.about.env_id) != ENV:
+        raise BadInput(f"--world {args.world} is of {found}, expected one of {ENV}")
+
+
 def main(args: Args) -> None:
     """All stages."""
-    known, blank = args.world or str(world(args)), args.out / "untrained-m"
+    check(args)
+    which = "" if args.rounds == 1 else f" of world {args.rounds}"
+    known, blank = args.world or str(world(args)), args.out / f"untrained-m{which.replace(' ', '-')}"
     if args.untrained and not (blank / "config.json").is_file():
         without_memory(worldsim.load(known), blank)
     trials = [Trial(RANDOM, None, published="210 ± 108")]
     for number, temperature in enumerate(args.temperatures):
-        name = f"dream, temperature {temperature:g}"
+        name = f"dream{which}, temperature {temperature:g}"
         trials.append(Trial(name, dream(known, temperature), args.steps, search(args), PUBLISHED.get(temperature, "")))
         if number == 0 and args.untrained:
             trials.append(Trial(f"{name}, untrained M", dream(str(blank), temperature), args.steps, search(args)))
-    home = Seat("WorldSim/TakeCover-v0", {"skill": args.skill}, known, "features")
+    home = Seat(ENV, {"skill": args.skill}, known, "features")
     rows = run(trials, args.seeds, home, args.out, Means(args.real_episodes, args.workers, args.threads))
     if args.install:
-        install(args, known, rows)
+        install(args, known, [row for row in rows if row["trial"] == trials[1].name])
     write(rows, args.out, f"TakeCover, skill {args.skill}; controllers of 1,088 parameters; se: standard error.")
 
 
 def install(args: Args, known: str, rows: list[dict[str, Any]]) -> None:
     """World and controller into the package; real scores have no say in which controller it is."""
-    name = f"dream, temperature {args.temperatures[0]:g}"
-    best = max((row for row in rows if row["trial"] == name), key=lambda row: row["dream"]["mean"])
+    best = max(rows, key=lambda row: row["dream"]["mean"])
     world, target = worldsim.load(known), bundled_folder(NAME)
+    if args.rounds > 1:  # each began with the weights of the one before, so all of their training is in the last
+        made = [worldsim.load(args.out / (NAME if k == 1 else f"{NAME}-{k}")) for k in range(1, args.rounds + 1)]
+        for what in ("steps", "seconds", "vision_steps", "vision_seconds", "total_seconds"):
+            world.provenance[what] = round(sum(one.provenance[what] for one in made), 1)
     world.provenance |= {"summary": SUMMARY.format(skill=args.skill), "notes": NOTES}
     world.save(target, half=True)
-    agent = load_agent(args.out / "agents" / folder_of(name, best["seed"]))
+    agent = load_agent(args.out / "agents" / folder_of(best["trial"], best["seed"]))
     assert agent.seat is not None
     agent.seat = replace(agent.seat, world=str(target))
     agent.save(target / "agent")

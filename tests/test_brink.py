@@ -21,10 +21,11 @@ script = load_script("brink")
 
 def test_a_halt_is_a_long_stretch_without_reward() -> None:
     rewards = np.full(60, -0.1)
-    assert script.halted(rewards, 50)
+    assert script.halted(rewards, False, 50)
     rewards[[9, 30]] = 1.0
-    assert not script.halted(rewards, 30)  # 10, 21 and 30 steps
-    assert script.halted(rewards, 29)
+    assert not script.halted(rewards, False, 30)  # 10, 21 and 30 steps
+    assert script.halted(rewards, False, 29)
+    assert script.halted(rewards, True, 30)
 
 
 def test_the_first_halt_of_each_episode_is_taken(tmp_path: Path) -> None:
@@ -37,15 +38,15 @@ def test_the_first_halt_of_each_episode_is_taken(tmp_path: Path) -> None:
     late = [*range(0, 199, 10), 199]
     played = [
         episode(late, 0),  # never halts
-        episode([5, 100, 180], 1),  # from 5, too early for a lead of 20; then from 100
+        episode([5, 100, 180], 1),  # halts first at 5, too soon for a lead of 20
         episode([40, 100, 180], 2),
-        episode([*range(0, 160, 10)], 3),  # halts for the rest, which is no gap
+        episode([*range(0, 160, 10)], 3),  # nearly
+        episode([*range(0, 140, 10)], 4),  # halts to the end
     ]
-    tmp_path.mkdir(exist_ok=True)
     write_shard(tmp_path / "one.h5", played, About("Test/None-v0", (4, 4, 3), to_json(Discrete(2))))
     recording = Recording(tmp_path)
     found = script.moments(recording, script.Args("a", tmp_path, leads=(0, 20)))
-    assert sorted((episode.index, last) for episode, last in found) == [(1, 100), (2, 40)]
+    assert sorted(found) == [(2, 40), (4, 130)]
     assert len(script.moments(recording, script.Args("a", tmp_path, leads=(0,), cases=1))) == 1
 
 
@@ -56,7 +57,14 @@ def test_on_a_real_track(tmp_path: Path) -> None:
     record("WorldSim/CarRacing-v0", "agent:carracing-vm@0.9", 2, tmp_path / "recording", 1)
     script.main(
         script.Args(
-            "carracing-vm", tmp_path / "recording", leads=(0,), dry=20, steps=30, draws=2, out=tmp_path / "found.json"
+            "carracing-vm",
+            tmp_path / "recording",
+            leads=(0,),
+            dry=20,
+            steps=30,
+            draws=2,
+            worlds=("carracing-vm",),
+            out=tmp_path / "found.json",
         )
     )
     (found,) = json.loads((tmp_path / "found.json").read_text())["found"]

@@ -305,7 +305,7 @@ def _check(asked: Rounds) -> None:
         )
     if asked.curiosity and asked.algo == "cma":
         raise BadInput("--curiosity changes a dream's reward, which cma does not see; use --algo ppo")
-    if asked.algo == "cma":
-        complete(parse(asked.hyperparameters))
+    if asked.algo == "cma" and complete(parse(asked.hyperparameters)).tune != "all":
+        raise BadInput("tune=outputs needs a controller to begin from, which round 1 has not; leave it out")
     if not 0 <= asked.seed < 2**20:
         raise BadInput(f"--seed is 0 to {2**20 - 1}, got {asked.seed}")

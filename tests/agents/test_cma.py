@@ -256,7 +256,7 @@ def test_outputs_alone_are_retuned_and_go_on(tmp_path: Path) -> None:
     start = None
     run("bare", 1, tune="all", bias=False)
     start = tmp_path / "bare"
-    with pytest.raises(BadInput, match="has none"):
+    with pytest.raises(BadInput, match="which a controller with bias=False has not"):
         run("x", 1, bias=False)
 
 

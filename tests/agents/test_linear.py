@@ -76,7 +76,7 @@ def test_retuned_outputs_are_gains_and_offsets_before_the_tanh() -> None:
     for parameters, expected in zip(found, (raw, raw * [2, 1] + [0, -1], raw * [1, 0.5] + [0.25, 0]), strict=True):
         action = LinearController(seen(5), box(2), config, parameters).predict(x)[0]
         assert action == pytest.approx(np.tanh(expected), rel=1e-4)
-    with pytest.raises(BadInput, match="has none"):
+    with pytest.raises(BadInput, match="which a controller with bias=False has not"):
         LinearController(seen(5), box(2), LinearConfig(bias=False)).retuned(np.zeros(10), np.zeros((1, 4)))
 
 

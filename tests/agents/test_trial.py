@@ -15,6 +15,7 @@ from worldsim.agents.reality import RealPlayer, score_in_reality
 from worldsim.agents.seat import Seat
 from worldsim.agents.transfer import read
 from worldsim.agents.trial import RANDOM, Means, Trial, markdown, run, write
+from worldsim.errors import BadInput
 
 CART = Seat("CartPole-v1", {"max_episode_steps": 60})
 
@@ -54,6 +55,11 @@ def test_rows_are_done_once_and_counted(tmp_path: Path) -> None:
     before = (tmp_path / "rows.jsonl").read_bytes()
     assert run(trials, (0, 1), CART, tmp_path, Means(3)) == read(tmp_path / "rows.jsonl") == rows
     assert (tmp_path / "rows.jsonl").read_bytes() == before
+    with pytest.raises(BadInput, match="holds cart, seed 0, with steps 100, not 200; repeat that"):
+        run([Trial("cart", CART, 200, search)], (0,), CART, tmp_path, Means(3))
+    other = Seat("CartPole-v1", {"max_episode_steps": 50})
+    with pytest.raises(BadInput, match=r"with env_kwargs \{'max_episode_steps': 60\}, not"):
+        run(trials, (0,), other, tmp_path, Means(3))
     write(rows, tmp_path, "note")
     assert (tmp_path / "results.md").read_text().startswith("note\n\n| controller | seed")
 

@@ -147,6 +147,7 @@ def test_ctrl_c_says_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         ({"seed": -1}, "--seed is 0 to"),
         ({"horizon": (10, 0)}, "--horizon must be at least 1"),
         ({"temperature": -1.0}, "--temperature must be above 0"),
+        ({"algo": "cma", "hyperparameters": ("tune=outputs",)}, "which round 1 has not"),
         ({"algo": "cma", "hyperparameters": ("popsize=many",)}, "popsize of cma is a whole number, got 'many'"),
     ],
 )

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from gymnasium.spaces import Box, Discrete
 
-from worldsim.data.shift import HOLD, Shift, parse_shift
+from worldsim.data.sb3_policy import parse_number
+from worldsim.data.shift import HOLD, Shift
 from worldsim.data.turn import Turn
 from worldsim.errors import BadInput
 
@@ -43,10 +44,19 @@ def test_it_stays_in_the_range() -> None:
     assert found.max(0) == pytest.approx([1, 4])
 
 
-def test_specs() -> None:
-    assert parse_shift("runs/a@0.3~0.6") == ("runs/a@0.3", 0.6)
-    assert parse_shift("runs/a~1") == ("runs/a", 1.0)
-    assert parse_shift("~/a") == ("~/a", 0.0)
+@pytest.mark.parametrize(
+    ("spec", "path", "number"),
+    [
+        ("runs/a@0.3~0.6", "runs/a@0.3", 0.6),
+        ("runs/a~1e-05", "runs/a", 1e-5),
+        ("runs/a~-1", "runs/a", -1.0),
+        ("~/a", "~/a", 0.0),
+        ("~1", "~1", 0.0),
+        ("runs/a~0.3.4", "runs/a~0.3.4", 0.0),
+    ],
+)
+def test_specs(spec: str, path: str, number: float) -> None:
+    assert parse_number(spec, "~") == (path, number)
 
 
 def test_mistakes() -> None:

@@ -14,8 +14,8 @@ class Iterate(Rounds):
     Each round records real play (the first one --policy, later ones the agent of the round before, with noise), trains
     the world on all that was recorded so far, trains an agent in its dream and scores it in reality on seeds that
     nothing else uses. Every stage is kept and goes on where it was stopped, by Ctrl-C or a kill; more --rounds than
-    before go on, and for those --frames, --world, --later, --steps, --hyperparameters, --noise, --temperature and
-    --horizon may change. Writes iterate.json and, for each round, world-N and agent-N.
+    before go on, and for those --frames, --world, --later, --steps, --hyperparameters, --noise, --shift, --temperature
+    and --horizon may change. Writes iterate.json and, for each round, world-N and agent-N.
     """
 
     def run(self) -> None:

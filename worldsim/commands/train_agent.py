@@ -39,7 +39,7 @@ class TrainAgent:
     hyperparameters: tuple[str, ...] = ()
     """Of the algorithm, as name=value: learning_rate=3e-4 net_arch=256,256 n_steps=64; of cma: popsize=64 rollouts=16
     sigma=0.1 features=mixed hidden=0 bias=True evaluate_every=25 evaluate_episodes=1024 same_seeds=False
-    patience=0 precision=fp32."""
+    patience=0 tune=all precision=fp32."""
     temperature: float | None = None
     """Of a dream; 1 is as learned."""
     horizon: int | None = None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import re
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -57,12 +56,20 @@ class SB3Policy:
 
 
 def parse_spec(spec: str) -> tuple[str, float]:
-    """Path and probability of "PATH" or "PATH@EPSILON"."""
-    noise = re.fullmatch(r"(.+)@([0-9.]+)", spec)
-    path, epsilon = (noise[1], float(noise[2])) if noise else (spec, 0.0)
+    """Path and probability of "PATH@EPSILON"; 0 where there is none."""
+    path, epsilon = parse_number(spec, "@")
     if not 0.0 <= epsilon <= 1.0:
         raise BadInput(f"the noise in PATH@EPSILON is between 0 and 1, got {epsilon}")
     return path, epsilon
+
+
+def parse_number(spec: str, mark: str) -> tuple[str, float]:
+    """What stands before and after the last ``mark``, if a number follows it; else all, and 0."""
+    rest, found, number = spec.rpartition(mark)
+    try:
+        return (rest, float(number)) if found and rest else (spec, 0.0)
+    except ValueError:
+        return spec, 0.0
 
 
 def choose(model: Any, observations: Any, chances: Array) -> Array:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 from gymnasium import Space
 from gymnasium.spaces import Box
@@ -41,9 +39,3 @@ class Shift:
         low, high = self._space.low, self._space.high
         moved = actions + (scale * (2 * draws - 1)).reshape(actions.shape) * (high - low) / 2
         return np.clip(moved, low, high).astype(actions.dtype)
-
-
-def parse_shift(spec: str) -> tuple[str, float]:
-    """The rest and the number of "REST~SHIFT"; 0 where there is none."""
-    found = re.fullmatch(r"(.+)~(\d*\.?\d+)", spec)
-    return (found[1], float(found[2])) if found else (spec, 0.0)
