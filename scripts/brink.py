@@ -188,4 +188,4 @@ if __name__ == "__main__":
     try:
         main(tyro.cli(Args, description=__doc__))
     except (BadInput, KeyboardInterrupt) as error:
-        raise SystemExit(f"brink: {error or 'stopped'}") from None
+        raise SystemExit(f"brink: {str(error) or 'stopped'}") from None

@@ -268,4 +268,4 @@ if __name__ == "__main__":
     try:
         main(chosen())
     except (BadInput, WorkerDied, KeyboardInterrupt) as error:
-        raise SystemExit(f"carracing: {error or 'stopped; the same command goes on'}") from None
+        raise SystemExit(f"carracing: {str(error) or 'stopped; the same command goes on'}") from None

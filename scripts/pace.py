@@ -154,4 +154,4 @@ if __name__ == "__main__":
     try:
         main(tyro.cli(Args, description=__doc__))
     except (BadInput, KeyboardInterrupt) as error:
-        raise SystemExit(f"pace: {error or 'stopped'}") from None
+        raise SystemExit(f"pace: {str(error) or 'stopped'}") from None

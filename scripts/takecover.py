@@ -264,4 +264,4 @@ if __name__ == "__main__":
     try:
         main(chosen())
     except (BadInput, WorkerDied, KeyboardInterrupt) as error:
-        raise SystemExit(f"takecover: {error or 'stopped; the same command goes on'}") from None
+        raise SystemExit(f"takecover: {str(error) or 'stopped; the same command goes on'}") from None
