@@ -137,11 +137,15 @@ def algorithms() -> dict[str, type[BaseAlgorithm]]:
     return found
 
 
+def place_of(path: str | Path) -> Path:
+    """A path, or where the bundled world of that name lies if nothing is there."""
+    named = str(path) in bundled() and not Path(path).exists()
+    return bundled_folder(str(path)) if named else Path(path)
+
+
 def agent_folder(path: str | Path) -> Path:
     """Where an agent lies: its folder, or a bare zip; ``path`` may be a bundled name or a world that has an agent."""
-    place = Path(path)
-    if str(path) in bundled() and not place.exists():
-        place = bundled_folder(str(path))
+    place = place_of(path)
     if not place.exists() and (zipped := place.with_name(place.name + ".zip")).is_file():
         place = zipped
     if not place.exists():

@@ -22,10 +22,9 @@ from numpy.typing import NDArray
 from torch.utils.tensorboard import SummaryWriter
 
 from worldsim import __version__
-from worldsim.agents.agent import Agent, agent_folder, read_about
+from worldsim.agents.agent import Agent, agent_folder, place_of, read_about
 from worldsim.agents.linear import LinearController
 from worldsim.agents.seat import Seat
-from worldsim.bundled import bundled, bundled_folder
 from worldsim.data.chance import key
 from worldsim.errors import BadInput
 
@@ -77,7 +76,7 @@ class Search:
         start: str | Path | None = None,
     ) -> None:
         self.out, self.seat, self.settings, self.controller, self.seed = out, seat, settings, controller, seed
-        self.start = None if start is None else str(_place(start))
+        self.start = None if start is None else str(place_of(start).resolve())
         self.generation, self.steps, self.seconds = 0, 0, 0.0
         self.scores: list[dict[str, float]] = []
         self.best = np.zeros(controller.size)
@@ -247,12 +246,6 @@ def _flat(request: dict[str, Any]) -> dict[str, Any]:
         inner = _flat(value) if isinstance(value, dict) else None
         flat |= {name: value} if inner is None else {f"{name}.{part}": found for part, found in inner.items()}
     return flat
-
-
-def _place(start: str | Path) -> Path:
-    """The same for a name that is bundled, wherever one stands."""
-    named = str(start) in bundled() and not Path(start).exists()
-    return (bundled_folder(str(start)) if named else Path(start)).resolve()
 
 
 def parameters_of(agent: str | Path, controller: LinearController) -> NDArray[np.float64]:

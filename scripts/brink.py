@@ -111,25 +111,23 @@ def dreamed(model: Any, act: Any, state: State, args: Args) -> float:
 
 
 @torch.inference_mode()
-def real(env: Any, model: Any, act: Any, episode: Episode, until: int, args: Args) -> bool:
+def real(env: Any, model: Any, act: Any, moment: tuple[Episode, int, State], args: Args) -> bool:
     """Whether it halts in reality, after the recorded actions were played again up to ``until``."""
+    episode, until, state = moment
     seen, _ = env.reset(seed=episode.seed)
     for action in episode.actions[:until]:
         seen, *_ = env.step(action)
     if not np.array_equal(seen, episode.frames[until]):
         raise BadInput(f"{episode.env_id} did not repeat what was recorded; its seed and actions do not decide all")
-    key, paid, state = stream_keys(torch.tensor([episode.index])), [], followed(model, episode, until)
+    key, paid = stream_keys(torch.tensor([episode.index])), []
     for step in range(until, until + args.steps):
         action = act(model.observe(state))
         seen, reward, terminated, truncated, _ = env.step(action[0].numpy())
         paid.append(float(reward))
         if terminated or truncated:
             return halted(np.array(paid), bool(terminated), args.dry)
-        frame, draw = (
-            torch.from_numpy(np.ascontiguousarray(seen)),
-            normals(key, torch.tensor([step + 1]), model.noise_size),
-        )
-        state = model.follow(state, action, frame[None], draw)
+        draw = normals(key, torch.tensor([step + 1]), model.noise_size)
+        state = model.follow(state, action, torch.from_numpy(np.ascontiguousarray(seen))[None], draw)
     return halted(np.array(paid), False, args.dry)
 
 
@@ -160,10 +158,11 @@ def main(args: Args) -> None:
     for lead in args.leads:
         counts: dict[str, list[float]] = {name: [] for name in ("reality", *places)}
         for index, last in chosen:
-            episode = recording[index]
-            counts["reality"].append(real(env, eyes, act, episode, last - lead, args))
+            episode, until = recording[index], last - lead
+            known = followed(eyes, episode, until)
+            counts["reality"].append(real(env, eyes, act, (episode, until, known), args))
             for name, model in places.items():
-                state = followed(model, episode, last - lead)
+                state = known if model is eyes else followed(model, episode, until)
                 counts[name].append(dreamed(model, act, state | {"temperature": state["temperature"] * warmth}, args))
         found.append({"lead": lead, "n": len(chosen)} | {name: float(np.mean(v)) for name, v in counts.items()})
         shares = ", ".join(f"{name} {found[-1][name]:.2f}" for name in counts)
