@@ -16,6 +16,7 @@ _GRASS = car_racing.GRASS_DIM * np.array(
     np.float64,
 )  # (400, 4, 2): the lighter squares of the meadow
 _WINDOW = np.array([car_racing.WINDOW_W, car_racing.WINDOW_H])
+_CORNERS = _WINDOW * np.array([(0, 0), (1, 0), (0, 1), (1, 1)])
 
 
 class RaceTrack(car_racing.CarRacing):
@@ -30,12 +31,13 @@ class RaceTrack(car_racing.CarRacing):
         super().__init__(**kwargs)
         self._track: list[Any] | None = None
         self._corners = _GRASS
+        self._canvas = pygame.Surface((car_racing.WINDOW_W, car_racing.WINDOW_H))
 
     def _render(self, mode: str) -> Any:
         if mode != "state_pixels" or "t" not in self.__dict__:
             return super()._render(mode)
         game: Any = self  # its class has no types
-        self.surf: Any = pygame.Surface((car_racing.WINDOW_W, car_racing.WINDOW_H))
+        self.surf: Any = self._canvas
         angle = -game.car.hull.angle
         # In the first second the camera comes closer.
         zoom = 0.1 * car_racing.SCALE * max(1 - self.t, 0) + car_racing.ZOOM * car_racing.SCALE * min(self.t, 1)
@@ -53,8 +55,12 @@ class RaceTrack(car_racing.CarRacing):
             self._corners = np.concatenate([_GRASS, np.array([corners for corners, _ in self.road_poly], np.float64)])
         game: Any = self
         end = car_racing.PLAYFIELD
-        field = [(end, end), (end, -end), (-end, -end), (-end, end)]
-        game._draw_colored_polygon(self.surf, field, self.bg_color, zoom, translation, angle, clip=False)
+        if self._surrounded(zoom, translation, angle):
+            self.surf.fill(self.bg_color)
+        else:  # black lies beyond the field
+            self.surf.fill(0)
+            field = [(end, end), (end, -end), (-end, -end), (-end, end)]
+            game._draw_colored_polygon(self.surf, field, self.bg_color, zoom, translation, angle, clip=False)
         shown = self._turned(zoom, translation, angle)  # (N, 4, 2)
         on_screen = ((shown.max(1) >= -1) & (shown.min(1) <= _WINDOW + 1)).all(1)
         for i in np.flatnonzero(on_screen).tolist():
@@ -62,6 +68,12 @@ class RaceTrack(car_racing.CarRacing):
             points = shown[i].tolist()
             gfxdraw.aapolygon(self.surf, points, colour)
             gfxdraw.filled_polygon(self.surf, points, colour)
+
+    def _surrounded(self, zoom: float, translation: tuple[float, float], angle: float) -> bool:
+        """Whether nothing but the playing field is in view: the window's corners, turned back, lie on it."""
+        x, y = ((_CORNERS - np.asarray(translation)) / zoom).T
+        cos, sin = math.cos(angle), math.sin(angle)
+        return bool(np.abs([x * cos + y * sin, y * cos - x * sin]).max() < car_racing.PLAYFIELD - 1)
 
     def _turned(self, zoom: float, translation: tuple[float, float], angle: float) -> NDArray[np.float64]:
         """Every corner on the window (N, 4, 2)."""

@@ -21,22 +21,26 @@ def test_squashing_is_the_papers(controls: list[float], car: list[float]) -> Non
     assert squash(controls).tolist() == car
 
 
-def test_it_is_gymnasiums_game_seen_through_the_papers_eyes() -> None:
+@pytest.mark.parametrize(("steer", "gas", "steps"), [(1.0, 0.8, 120), (0.0, 1.0, 1000)], ids=["winds", "leaves"])
+def test_it_is_gymnasiums_game_seen_through_the_papers_eyes(steer: float, gas: float, steps: int) -> None:
     pytest.importorskip("Box2D")
     ours, theirs = gym.make("WorldSim/CarRacing-v0"), gym.make("CarRacing-v3")
-    seen, _ = ours.reset(seed=5)
-    whole, _ = theirs.reset(seed=5)
+    seen, _ = ours.reset(seed=6)
+    whole, _ = theirs.reset(seed=6)
     assert ours.action_space == gym.spaces.Box(-1, 1, (3,), np.float32)
     assert ours.spec.max_episode_steps == 1000
-    total = 0.0
-    for step in range(120):  # past the second in which the camera comes closer
+    total, over = 0.0, False
+    for step in range(steps):  # past the second in which the camera comes closer
         assert np.array_equal(seen, shrink(whole[:84], 64, 64))
-        controls = np.array([np.sin(step / 5), 0.8, -0.5], np.float32)
-        seen, reward, *_ = ours.step(controls)
-        whole, expected, *_ = theirs.step(np.array([controls[0], 0.9, 0], np.float32).astype(np.float32))
+        controls = np.array([steer * np.sin(step / 5), gas, -0.5], np.float32)
+        seen, reward, over, *_ = ours.step(controls)
+        whole, expected, ended, *_ = theirs.step(np.array([controls[0], (gas + 1) / 2, 0], np.float32))
         assert reward == pytest.approx(expected)
+        assert over == ended
         total += reward
-    assert total > 0
+        if over:
+            break
+    assert total > 0 if steer else over and reward == -100  # full gas straight on: over the meadow, into the black
     for env in (ours, theirs):
         env.close()
 
