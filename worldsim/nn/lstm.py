@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from worldsim.nn.prepared import Prepared
-
-
-class Fused(NamedTuple):
-    """The cell's weights for one multiplication per step; those of g are doubled, see `LSTM.step`."""
-
-    weight: Tensor  # (in + H, 4H)
-    bias: Tensor  # (4H,)
+from worldsim.nn.product import Product
 
 
 class LSTM(Prepared):
@@ -79,15 +72,16 @@ class LSTM(Prepared):
     def step(self, x: Tensor, h: Tensor, c: Tensor, dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor]:
         """One step; ``dtype`` is that of the multiplication (float32 or bfloat16), h and c stay float32."""
         fused = self.prepared(dtype, (self.weight_ih, self.weight_hh, self.bias), lambda: self._fuse(dtype))
-        gates = torch.addmm(fused.bias, torch.cat([x, h], 1).to(dtype), fused.weight)
+        gates = fused(torch.cat([x, h], 1).to(dtype))
         # tanh(x) = 2 sigmoid(2 x) - 1, and on CPUs a sigmoid takes a third of a tanh's time.
         i, f, g, o = gates.float().sigmoid_().chunk(4, 1)
         c = (f * c).sub_(i).addcmul_(i, g, value=2)
         return o.neg().addcmul_(o, (2 * c).sigmoid_(), value=2), c
 
-    def _fuse(self, dtype: torch.dtype) -> Fused:
+    def _fuse(self, dtype: torch.dtype) -> Product:
+        """One product for all gates of a step, (in + H, 4H); those of g are doubled, see `step`."""
         twice = torch.ones(4, self.hidden_size, 1, device=self.bias.device)
         twice[2] = 2  # g
         weight = torch.cat([self.weight_ih, self.weight_hh], 1).view(4, self.hidden_size, -1) * twice
         bias = self.bias.view(4, -1) * twice[..., 0]
-        return Fused(weight.flatten(0, 1).T.to(dtype).contiguous(), bias.flatten().to(dtype))
+        return Product(weight.flatten(0, 1).T.to(dtype).contiguous(), bias.flatten().to(dtype))

@@ -12,6 +12,7 @@ from worldsim.nn.init import glorot
 from worldsim.nn.lstm import LSTM
 from worldsim.nn.mixture import Mixture, component_major
 from worldsim.nn.prepared import Prepared
+from worldsim.nn.product import Product
 
 
 @dataclass(frozen=True)
@@ -96,8 +97,8 @@ class MDNRNN(Prepared):
 
     def predict(self, h: Tensor, dtype: torch.dtype = torch.float32) -> Prediction:
         """The distribution of what follows a memory."""
-        weight, bias = self.prepared(dtype, (self.head.weight, self.head.bias), lambda: self._sort(dtype))
-        raw = torch.addmm(bias, h.flatten(0, -2).to(dtype), weight).float()
+        sorted_head = self.prepared(dtype, (self.head.weight, self.head.bias), lambda: self._sort(dtype))
+        raw = sorted_head(h.flatten(0, -2).to(dtype)).float()
         split, shape = 3 * self.config.latent * self.config.mixtures, h.shape[:-1]
         parts = raw[:, :split].view(*shape, 3, self.config.mixtures, self.config.latent).unbind(-3)
         return Prediction(Mixture(*parts), raw[:, split].view(shape) if self.config.done else None)
@@ -108,6 +109,7 @@ class MDNRNN(Prepared):
         flag = z.new_zeros(z.shape[:-1]) if first is None else first
         return torch.cat([z, action, flag[..., None]], -1)
 
-    def _sort(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    def _sort(self, dtype: torch.dtype) -> Product:
         """The head with its units in the order (3, K, Z), which is faster to reduce over K; the logit comes last."""
-        return self.head.weight[self.order].T.contiguous().to(dtype), self.head.bias[self.order].to(dtype)
+        weight, bias = self.head.weight[self.order], self.head.bias[self.order]
+        return Product(weight.T.contiguous().to(dtype), bias.to(dtype))
