@@ -2,6 +2,7 @@
 
     python scripts/pace.py carracing-vm --every 100 --episodes 20
     python scripts/pace.py carracing-vm --offset 0 -0.5 0     # with less gas
+    python scripts/pace.py carracing-vm --temperature 0.5 --episodes 0     # in a colder dream, without reality
     python scripts/pace.py runs/rounds/agent-8 --moved-by runs/rounds/world-7     # in another M's dream
 
 One line of mean rewards for the dream and one for reality, over steps of an episode (0 once it is over). A dream that
@@ -55,6 +56,8 @@ class Args:
     """Another vision-memory world with the same z (a round before, say), whose M and outcome head make the dream; the
     agent goes on seeing it through its own M, as it sees reality. What holds in one M's dream alone is not found in
     another's."""
+    temperature: float | None = None
+    """Of the dream (default: the one in which the agent learned)."""
     offset: tuple[float, ...] = ()
     """Added to the outputs of a linear controller, one number each, before the tanh."""
     out: Path | None = None
@@ -133,6 +136,8 @@ def main(args: Args) -> None:
     dream = None if agent.seat is None else agent.seat.in_dream()
     if agent.seat is None or dream is None:
         raise BadInput(f"{args.agent} knows no dream; expected an agent that learned in one")
+    if args.temperature is not None:
+        dream = replace(dream, env_kwargs={**dream.env_kwargs, "temperature": args.temperature})
     if args.offset:
         agent.model.parameters = shifted(agent.model, args.offset)
     places = {"dream": dream} | ({"reality": agent.seat.in_reality()} if args.episodes else {})
@@ -146,7 +151,8 @@ def main(args: Args) -> None:
         )
         found[name] = {"paid": means.tolist(), **stops}
     if args.out is not None:
-        about = {name: getattr(args, name) for name in ("agent", "every", "episodes", "dreams", "offset", "moved_by")}
+        names = ("agent", "every", "episodes", "dreams", "temperature", "offset", "moved_by")
+        about = {name: getattr(args, name) for name in names}
         args.out.write_text(json.dumps(about | found) + "\n")
 
 
