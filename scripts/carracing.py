@@ -23,7 +23,7 @@ import tyro
 import worldsim
 from worldsim.agents.agent import load_agent
 from worldsim.agents.seat import Seat
-from worldsim.agents.transfer import append, read
+from worldsim.agents.transfer import append, folder_of, read
 from worldsim.agents.trial import RANDOM, Means, Trial, row_of, run, write
 from worldsim.bundled import bundled_folder
 from worldsim.commands.iterate import Iterate
@@ -77,8 +77,9 @@ class Args:
     which the car never gets too fast)."""
     temperature: float = 1.0
     """Of the rounds' dreams."""
-    temperatures: tuple[float, ...] = (1.0, 1.15)
-    """Of dreams of the last round's world in which further controllers evolve, one for each seed."""
+    temperatures: tuple[float, ...] = (1.0, 1.3)
+    """Of dreams of the last round's world in which its controller evolves on, once for each seed. The warmer they are,
+    the more often the car halts in them, as it does in reality."""
     horizon: tuple[int, ...] = (1000,)
     """Steps of the dreams of each round; the last number holds for all later ones. In short ones leaving the road costs
     little: rounds of 300 steps drove at full speed and left it."""
@@ -119,9 +120,10 @@ class Args:
     seed: int = 0
     """Of the rounds."""
     install: bool = False
-    """Copy the last round's world and controller into the package."""
+    """Copy the last round's world into the package, with the controller of the last of --temperatures that its own
+    dream scored best (without --temperatures: the round's)."""
     small: bool = False
-    """60,000 frames a round, V and M in minutes, 30 million dream steps, one seed, outputs alone evolved in reality."""
+    """60,000 frames a round, V and M in minutes, 30 million dream steps, one seed, nothing evolved in reality."""
 
 
 SMALL = Args(
@@ -130,10 +132,10 @@ SMALL = Args(
     vision_batch=64,
     memory_steps=3_000,
     memory_batch=16,
-    temperatures=(),
+    temperatures=(1.3,),
     dream_steps=30_000_000,
     real_steps=0,
-    tune_steps=200_000,
+    tune_steps=0,
     seeds=(0,),
     popsize=32,
     evaluate_every=20,
@@ -186,8 +188,8 @@ def score_last(args: Args, rounds: Iteration, home: Seat, means: Means) -> None:
         append(path, row_of(load_agent(rounds.folder("agent", args.rounds)), name, args.seed, home, means))
 
 
-def install(rounds: Iteration, number: int) -> None:
-    """A round's world and controller into the package."""
+def install(rounds: Iteration, number: int, evolved: Path) -> None:
+    """A round's world and a controller of its dream into the package."""
     world, target = worldsim.load(rounds.folder("world", number)), bundled_folder(NAME)
     shard = world.openings.shard
     episodes = [shard.episode(i) for i in range(min(_OPENINGS, len(shard)))]
@@ -201,11 +203,11 @@ def install(rounds: Iteration, number: int) -> None:
             world.provenance[name] = round(sum(one[name] for one in made), 1)
         world.provenance |= {"summary": SUMMARY, "notes": NOTES, "horizon": 1000, "render_fps": 50}
         world.save(target, half=True)
-    agent = load_agent(rounds.folder("agent", number))
+    agent = load_agent(evolved)
     assert agent.seat is not None
     agent.seat = replace(agent.seat, world=str(target))
     agent.save(target / "agent")
-    print(f"installed {NAME} with the controller of round {number}; score it again: worldsim evaluate {NAME}")
+    print(f"installed {NAME} with the controller of {evolved}; score it again: worldsim evaluate {NAME}")
 
 
 def check(args: Args) -> None:
@@ -225,20 +227,20 @@ def main(args: Args) -> None:
     check(args)
     rounds = iteration(args)
     rounds.run()
-    if args.install:
-        install(rounds, args.rounds)
     last, number = rounds.folder("world", args.rounds), args.seen_by or args.rounds
     eyes, blank = rounds.folder("world", number), args.out / f"untrained-m-{number}"
     home = Seat(ENV, {}, str(eyes), "features")
     means = Means(args.real_episodes, args.workers, args.threads, args.ray)
     score_last(args, rounds, home, means)
-    trials = [Trial(RANDOM, None)]
+    trials, start = [Trial(RANDOM, None)], str(rounds.folder("agent", args.rounds))
     for temperature in args.temperatures:
         seat = Seat(None, {"temperature": temperature, "horizon": args.horizon[-1]}, str(last), "features")
-        name = f"dream of round {args.rounds}, temperature {temperature:g}"
-        trials.append(Trial(name, seat, args.dream_steps, search(args)))
+        name = f"dream of round {args.rounds}, on at temperature {temperature:g}"
+        how = {**search(args), "precision": "bf16"}
+        trials.append(Trial(name, seat, args.dream_steps, how, start_from=start))
+    warm = trials[-1].name
     if args.tune_steps:
-        seat, start = Seat(ENV, {}, str(last), "features"), str(rounds.folder("agent", args.rounds))
+        seat = Seat(ENV, {}, str(last), "features")
         name = f"dream of round {args.rounds}, then outputs retuned in reality"
         trials.append(Trial(name, seat, args.tune_steps, tuning(args), start_from=start))
     if args.real_steps:
@@ -254,6 +256,11 @@ def main(args: Args) -> None:
             Trial(f"reality, z and h of an untrained M{sight}", empty, args.real_steps, search(args)),
         ]
     rows = run(trials, args.seeds, home, args.out, means)
+    if args.install:
+        mine = [row for row in rows if args.temperatures and row["trial"] == warm]
+        best = max(mine, key=lambda row: row["dream"]["mean"], default=None)
+        evolved = Path(start) if best is None else args.out / "agents" / folder_of(warm, best["seed"])
+        install(rounds, args.rounds, evolved)
     write(rows, args.out, "WorldSim/CarRacing-v0 (CarRacing-v3 underneath; published: v0); se: standard error.")
 
 

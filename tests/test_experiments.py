@@ -41,7 +41,7 @@ def test_small_is_a_default_that_options_override(name: str, monkeypatch: pytest
             "carracing",
             "Box2D",
             "--frames 1000 --rounds 2 --round-episodes 1 --dream-steps 100 --real-steps 1 --tune-steps 1 --horizon 20",
-            7,
+            8,
         ),
     ],
 )
