@@ -101,7 +101,7 @@ class LinearController:
     def layers(self, parameters: Tensor) -> list[tuple[Tensor, Tensor | None]]:
         """Weights (n, outputs, inputs) and biases (n, outputs, 1) of n controllers from their parameters (n, N).
 
-        Turned once here: as (n, inputs, outputs) the product of every step takes three to eight times as long.
+        Turned once here: as (n, inputs, outputs) the product of every step takes several times as long.
         """
         found, at = [], 0
         for i, o in self._layers:

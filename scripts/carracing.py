@@ -5,10 +5,10 @@
 
 First the dream: record, train V and M (with a head for reward and ending, which the published M lacks), evolve a
 controller in the dream alone, test it on real tracks, and again with what it drove on added to the recording
-(`worldsim iterate`). A world of random driving alone knows grass and hardly any road. Then controllers that are evolved
-in reality through the same V and M: on z alone, z with a hidden layer, z and h, and z and h of an untrained M. In the
-paper V and M knew random driving (`--seen-by 1`); `--no-same-seeds --patience 0` evolves as published. Every stage goes
-on where it was stopped.
+(`worldsim iterate`). A world of random driving alone knows grass and hardly any road. The last round's controller
+evolves on in dreams of other --temperatures. Then controllers that are evolved in reality through the same V and M: on
+z alone, z with a hidden layer, z and h, and z and h of an untrained M. In the paper V and M knew random driving
+(`--seen-by 1`); `--no-same-seeds --patience 0` evolves as published. Every stage goes on where it was stopped.
 """
 
 from __future__ import annotations

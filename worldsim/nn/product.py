@@ -10,7 +10,7 @@ class Product:
     """``x W + b`` for many x, in the type of W (float32 or bfloat16).
 
     In bfloat16 on a CPU, and with gradients off, W is laid out once as oneDNN wants it, which `torch.addmm` does anew
-    for every x: the same bits, in a tenth less time for 1,024 rows of a 512 wide LSTM and in half for sixteen.
+    for every x: the same product in less time (docs/world_models.md, "Speed").
 
     Shapes:
         W (in, out), b (out,); x (B, in) -> (B, out).
