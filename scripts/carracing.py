@@ -128,9 +128,9 @@ class Args:
 
 SMALL = Args(
     frames=60_000,
-    vision_steps=4_000,
+    vision_steps=3_000,
     vision_batch=64,
-    memory_steps=3_000,
+    memory_steps=2_400,
     memory_batch=16,
     temperatures=(1.3,),
     dream_steps=30_000_000,

@@ -58,13 +58,14 @@ class LSTM(Prepared):
 
     def through(self, x: Tensor, first: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """All steps of a sequence whose memory is emptied wherever ``first`` (B, T) is 1: h after each, last (h, c)."""
-        into, keep = F.linear(x, self.weight_ih, self.bias), 1 - first[..., None]  # (B, T, 4H), (B, T, 1)
+        # Time first and unbound: the gradient of into[:, t] would be as large as all of into, once for every t.
+        into, keep = F.linear(x.transpose(0, 1), self.weight_ih, self.bias), 1 - first.T[..., None]  # (T, B, 4H)
         h, c = state
         every = []
-        for t in range(x.shape[1]):
-            gates = into[:, t] + F.linear(h * keep[:, t], self.weight_hh)
+        for entering, kept in zip(into.unbind(), keep.unbind(), strict=True):
+            gates = entering + F.linear(h * kept, self.weight_hh)
             i, f, g, o = gates.float().chunk(4, 1)
-            c = f.sigmoid() * (c * keep[:, t]) + i.sigmoid() * g.tanh()
+            c = f.sigmoid() * (c * kept) + i.sigmoid() * g.tanh()
             h = o.sigmoid() * c.tanh()
             every.append(h)
         return torch.stack(every, 1), (h, c)
