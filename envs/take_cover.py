@@ -50,6 +50,8 @@ class TakeCoverEnv(gym.Env[NDArray[np.uint8], Any]):
     """
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": FPS}
+    resolution = "RES_640X480"
+    """ViZDoom's name for it; the rows that are cut off are those of this one."""
 
     def __init__(self, skill: int = 5, continuous: bool = True, render_mode: str | None = None) -> None:
         if skill not in (1, 2, 3, 4, 5):
@@ -69,7 +71,7 @@ class TakeCoverEnv(gym.Env[NDArray[np.uint8], Any]):
         self._game.set_doom_config_path(str(Path(self._folder.name) / "vizdoom.ini"))
         self._game.load_config(str(Path(vizdoom.scenarios_path) / "take_cover.cfg"))
         self._game.set_doom_skill(skill)
-        self._game.set_screen_resolution(vizdoom.ScreenResolution.RES_640X480)
+        self._game.set_screen_resolution(getattr(vizdoom.ScreenResolution, self.resolution))
         self._game.set_screen_format(vizdoom.ScreenFormat.RGB24)
         self._game.set_render_hud(True)
         for switch in ("crosshair", "weapon", "decals", "particles"):

@@ -9,8 +9,9 @@ GAME.json (worldsim evaluate-world), ``bench`` of bench.json (worldsim bench), `
 ``bench-gamegan`` of bench-gamegan.json (worldsim bench --only gamegan), ``worlds`` of the bundled worlds' own
 config.json, ``table1`` of gamegan_rows.jsonl (scripts/gamegan_table1.py), ``parts`` of gamegan_parts.jsonl
 (scripts/gamegan_parts.py), ``takecover`` and ``takecover-small`` of takecover_rows.jsonl and takecover_small.jsonl
-(rows.jsonl of scripts/takecover.py) and ``carracing`` of carracing_rows.jsonl (rows.jsonl of scripts/carracing.py). The
-scores on the cards of the bundled worlds are written too.
+(rows.jsonl of scripts/takecover.py), ``sweep`` of takecover-sweep-*.json (scripts/takecover_sweep.py) and ``carracing``
+of carracing_rows.jsonl (rows.jsonl of scripts/carracing.py). The scores on the cards of the bundled worlds are written
+too.
 """
 
 from __future__ import annotations
@@ -171,6 +172,13 @@ def of_script(script: str, function: str, rows: str) -> str:
     return text
 
 
+def sweep() -> str:
+    """TakeCover without looking."""
+    files = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(MEASURED.glob("takecover-sweep-*.json"))]
+    made: str = runpy.run_path(str(ROOT / "scripts" / "takecover_sweep.py"))["table"](files)
+    return made
+
+
 def _heading(world: str) -> str:
     variant, _, seed = world.rpartition("-")
     for row in read(MEASURED / "gamegan_parts.jsonl"):
@@ -257,6 +265,7 @@ def filled(page: str) -> str:
                 "parts": partial(of_script, "gamegan_parts", "table", "gamegan_parts.jsonl"),
                 "takecover": lambda: trials(read(MEASURED / "takecover_rows.jsonl")),
                 "takecover-small": lambda: trials(read(MEASURED / "takecover_small.jsonl")),
+                "sweep": sweep,
                 "carracing": lambda: trials(read(MEASURED / "carracing_rows.jsonl")),
             }
             if name not in tables:

@@ -96,6 +96,8 @@ class Args:
     """Dreams of such a score."""
     untrained: bool = True
     """Also evolve in the dream of an untrained M."""
+    untrained_steps: int | None = None
+    """Dream steps of that evolution (default: --steps; its dreams are over after a few steps, and slow)."""
     workers: int = 1
     """Processes that play the real game."""
     threads: int | None = None
@@ -127,6 +129,7 @@ SMALL = Args(
     memory_batch=64,
     temperatures=(1.15, 0.5),
     steps=20_000_000,
+    untrained_steps=1_000_000,
     seeds=(0,),
     real_episodes=100,
     evaluate_every=5,
@@ -228,7 +231,8 @@ def main(args: Args) -> None:
         name = f"dream{which}, temperature {temperature:g}"
         trials.append(Trial(name, dream(known, temperature), args.steps, search(args), PUBLISHED.get(temperature, "")))
         if number == 0 and args.untrained:
-            trials.append(Trial(f"{name}, untrained M", dream(str(blank), temperature), args.steps, search(args)))
+            steps = args.untrained_steps or args.steps
+            trials.append(Trial(f"{name}, untrained M", dream(str(blank), temperature), steps, search(args)))
     home = Seat(ENV, {"skill": args.skill}, known, "features")
     rows = run(trials, args.seeds, home, args.out, Means(args.real_episodes, args.workers, args.threads))
     if args.install:
