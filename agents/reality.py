@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
-from worldsim.agents.agent import Agent
+from worldsim.agents.agent import Agent, load_agent
 from worldsim.agents.evaluation import EVALUATION_SEEDS
 from worldsim.agents.linear import LinearConfig, LinearController
 from worldsim.agents.policy import Random
@@ -33,9 +34,17 @@ class RealPlayer:
         config: of the controllers.
         horizon: steps after which an episode is cut, if the environment does not end it first.
         patience: steps in a row without a reward above 0 after which it is cut too; 0 waits for ever.
+        agent: folder of an agent of Stable-Baselines3, which then plays, with its likeliest actions.
     """
 
-    def __init__(self, seat: Seat, config: LinearConfig, horizon: int = 100_000, patience: int = 0) -> None:
+    def __init__(
+        self,
+        seat: Seat,
+        config: LinearConfig,
+        horizon: int = 100_000,
+        patience: int = 0,
+        agent: str | Path | None = None,
+    ) -> None:
         import torch
 
         torch.set_num_threads(1)
@@ -45,18 +54,21 @@ class RealPlayer:
             kwargs["render_mode"] = "rgb_array"
         self.env = seat.look(gym.make(seat.env_id, disable_env_checker=True, **kwargs))
         self.horizon, self.config, self.patience = horizon, config, patience
+        self.learned = None if agent is None else load_agent(agent).model
 
     def __call__(self, parameters: NDArray[np.floating] | None, seed: int) -> RealEpisode:
         """One episode."""
         env, chance = self.env, Random(self.env.action_space)
         chance.begin(np.array([seed]))
-        controller = None
+        controller = self.learned
         if parameters is not None:
             controller = LinearController(env.observation_space, env.action_space, self.config, parameters)
         seen, _ = env.reset(seed=seed)
         total, steps, paid, over = 0.0, 0, 0, False
         while not over and steps < self.horizon:
-            action = chance.act(seen[None])[0] if controller is None else controller.predict(seen)[0]
+            action = (
+                chance.act(seen[None])[0] if controller is None else controller.predict(seen, deterministic=True)[0]
+            )
             seen, reward, terminated, truncated, _ = env.step(action)
             total, steps, over = total + float(reward), steps + 1, terminated or truncated
             paid = steps if float(reward) > 0 else paid
@@ -69,24 +81,25 @@ class RealPlayer:
 
 
 def score_in_reality(
-    agent: Agent | None, seat: Seat, episodes: int, workers: int = 1, seed: int = 0, name: str = ""
+    agent: Agent | str | Path | None, seat: Seat, episodes: int, workers: int = 1, seed: int = 0, name: str = ""
 ) -> Score:
-    """The score of a linear controller (None: of random play) over the seeds that `worldsim.agents.evaluate` plays.
+    """The score of an agent (None: of random play) over the seeds that `worldsim.agents.evaluate` plays.
 
     For real environments that are slow and whose episodes differ much in length: each worker plays its own episodes,
     and none waits for another's.
 
     Args:
-        agent: with a `LinearController`.
+        agent: with a `LinearController`, or the folder of any, which takes its likeliest actions.
         seat: a real one.
         episodes: how many.
         workers: processes.
         seed: shifts the seeds.
         name: of the agent in the score.
     """
-    model: LinearController | Any = None if agent is None else agent.model
+    folder = agent if isinstance(agent, str | Path) else None
+    model: LinearController | Any = None if agent is None or isinstance(agent, str | Path) else agent.model
     config = LinearConfig() if model is None else model.config
-    make = partial(RealPlayer, seat, config)
+    make = partial(RealPlayer, seat, config, agent=folder)
     pool: Any = Alone(make) if workers == 1 else Workers(workers, make)
     parameters = None if model is None else model.parameters
     try:
@@ -94,5 +107,5 @@ def score_in_reality(
     finally:
         pool.close()
     returns, lengths = (np.array(column) for column in zip(*played, strict=True))
-    name = name or ("random" if agent is None else agent.name)
+    name = name or ("random" if agent is None else Path(agent).name if isinstance(agent, str | Path) else agent.name)
     return Score(name, str(seat), returns.astype(np.float64), lengths.astype(np.int64), EVALUATION_SEEDS + seed)

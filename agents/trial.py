@@ -13,17 +13,20 @@ import numpy as np
 
 from worldsim.agents.agent import Agent
 from worldsim.agents.cma import train_cma
+from worldsim.agents.evaluation import evaluate
 from worldsim.agents.reality import score_in_reality
 from worldsim.agents.seat import Seat, fingerprint
 from worldsim.agents.transfer import append, folder_of, read
 from worldsim.errors import BadInput
 
 RANDOM = "random play"
+DREAMS = 256
+"""That score an agent of Stable-Baselines3 in the dream it learned in."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One row of a table before its seeds: how controllers are evolved; without a seat they act at random."""
+    """One row of a table before its seeds: how controllers are trained; without a seat they act at random."""
 
     name: str
     seat: Seat | None
@@ -31,6 +34,8 @@ class Trial:
     hyperparameters: Mapping[str, Any] = field(default_factory=dict)
     published: str = ""  # what the paper says, for the table
     start_from: str | None = None  # a controller's folder, to begin with its parameters
+    algo: str = "cma"  # or one of Stable-Baselines3's
+    num_envs: int | None = None  # rows that one of those learns from
 
 
 @dataclass(frozen=True)
@@ -92,11 +97,14 @@ def _row(trial: Trial, seed: int, home: Seat, out: Path, means: Means) -> dict[s
         score = score_in_reality(None, Seat(home.env_id, home.env_kwargs), means.episodes, means.workers)
         real = score.to_json(episodes=False)
         return {"trial": trial.name, "seed": seed, "published": trial.published, "real": real, "dream": None}
+    folder = out / "agents" / folder_of(trial.name, seed)
+    if trial.algo != "cma":
+        return _learned(trial, seed, folder, home, means)
     agent = train_cma(
         trial.seat,
         trial.steps,
         seed,
-        out / "agents" / folder_of(trial.name, seed),
+        folder,
         hyperparameters=trial.hyperparameters,
         workers=1 if trial.seat.dreamed else means.workers,
         ray=None if trial.seat.dreamed else means.ray,
@@ -116,6 +124,33 @@ def row_of(agent: Agent, name: str, seed: int, home: Seat, means: Means, publish
     row: dict[str, Any] = {"trial": name, "seed": seed, "published": published}
     row |= {key: agent.about[key] for key in ("steps", "generations", "seconds", "parameters")}
     return row | {"real": score.to_json(episodes=False), "dream": best}
+
+
+def _learned(trial: Trial, seed: int, folder: Path, home: Seat, means: Means) -> dict[str, Any]:
+    """The line of an agent of Stable-Baselines3, which takes its likeliest actions wherever it is scored."""
+    from worldsim.agents.training import train_agent  # not before it is needed: Stable-Baselines3 takes seconds
+
+    assert trial.seat is not None
+    agent = train_agent(
+        trial.seat,
+        trial.algo,
+        trial.steps,
+        seed,
+        folder,
+        trial.num_envs,
+        hyperparameters=trial.hyperparameters,
+        checkpoint_every=1_000_000,
+        threads=means.threads,
+        progress=True,
+    )
+    row: dict[str, Any] = {"trial": trial.name, "seed": seed, "published": trial.published}
+    row |= {key: agent.about[key] for key in ("steps", "seconds")}
+    row["parameters"] = sum(value.numel() for value in agent.model.policy.parameters())
+    if trial.seat.dreamed:
+        dreamt = evaluate(agent, trial.seat, DREAMS, num_envs=DREAMS, deterministic=True)
+        row["dream"] = dreamt.to_json(episodes=False)
+    score = score_in_reality(folder, trial.seat.in_reality(home.env_id, home.env_kwargs), means.episodes, means.workers)
+    return {"dream": None, **row, "real": score.to_json(episodes=False)}
 
 
 def markdown(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -35,8 +35,13 @@ def test_small_is_a_default_that_options_override(name: str, monkeypatch: pytest
 @pytest.mark.parametrize(
     ("name", "needs", "more", "trials"),
     [
-        ("takecover", "vizdoom", "--episodes 2 --rounds 2 --games 1 --temperatures 1.15 --steps 200 --min-steps 1", 3),
-        ("takecover", "vizdoom", "--world takecover-vm --temperatures 1.15 --steps 200", 3),
+        (
+            "takecover",
+            "vizdoom",
+            "--episodes 2 --rounds 2 --games 1 --temperatures 1.15 --steps 200 --ppo-steps 1 --min-steps 1",
+            4,
+        ),
+        ("takecover", "vizdoom", "--world takecover-vm --temperatures 1.15 --steps 200 --ppo-steps 1", 4),
         (
             "carracing",
             "Box2D",

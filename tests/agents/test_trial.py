@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from worldsim.agents.evaluation import evaluate
 from worldsim.agents.linear import LinearConfig
 from worldsim.agents.reality import RealPlayer, score_in_reality
 from worldsim.agents.seat import Seat
-from worldsim.agents.transfer import read
+from worldsim.agents.transfer import folder_of, read
 from worldsim.agents.trial import RANDOM, Means, Trial, markdown, run, write
 from worldsim.errors import BadInput
 
@@ -62,6 +63,18 @@ def test_rows_are_done_once_and_counted(tmp_path: Path) -> None:
         run(trials, (0,), other, tmp_path, Means(3))
     write(rows, tmp_path, "note")
     assert (tmp_path / "results.md").read_text().startswith("note\n\n| controller | seed")
+
+
+def test_a_gradient_method_is_a_row_too_and_plays_its_likeliest_actions(tmp_path: Path) -> None:
+    settings = {"n_steps": 16, "batch_size": 16, "n_epochs": 1}
+    trial = Trial("cart by ppo", CART, 64, settings, algo="ppo", num_envs=2)
+    (row,) = run([trial], (0,), CART, tmp_path, Means(4))
+    folder = tmp_path / "agents" / folder_of("cart by ppo", 0)
+    evaluated = evaluate(folder, CART, 4, deterministic=True)
+    assert row["real"]["mean"] == evaluated.mean
+    assert row["real"]["sd"] == evaluated.sd
+    assert (row["steps"], row["dream"], row["real"]["agent"]) == (64, None, folder.name)
+    assert row["parameters"] > 2 * 4 * 128
 
 
 def test_the_table() -> None:

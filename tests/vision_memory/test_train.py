@@ -14,6 +14,7 @@ import torch
 import worldsim
 from tests.blocks import record_block
 from tests.conftest import Shell
+from worldsim.errors import BadInput
 from worldsim.vision_memory.settings import PRESETS, Settings
 from worldsim.vision_memory.train import TrainVisionMemory
 
@@ -69,6 +70,20 @@ def test_run_again_it_goes_on(tmp_path: Path) -> None:
     assert kept == [(p.name, p.stat().st_mtime_ns) for p in latents.iterdir()]
     for name, value in worldsim.load(tmp_path / "parts").model.state_dict().items():
         assert torch.equal(value, expected[name]), name
+
+
+def test_the_eyes_of_another_world_can_be_kept(tmp_path: Path) -> None:
+    record_block(tmp_path / "recording")
+    tiny(tmp_path).run()
+    tiny(tmp_path, out=tmp_path / "on", start_from=str(tmp_path / "world"), vision_steps=0).run()
+    before, after = (worldsim.load(tmp_path / name) for name in ("world", "on"))
+    for part, same in (("vision", True), ("memory", False)):
+        pairs = zip(getattr(before.model, part).parameters(), getattr(after.model, part).parameters(), strict=True)
+        assert all(torch.equal(old, new) for old, new in pairs) == same
+    assert (after.provenance["vision_steps"], after.provenance["started_from"]) == (0, "world")
+    assert not (tmp_path / "on" / "vision.jsonl").exists()
+    with pytest.raises(BadInput, match="expected --start-from WORLD"):
+        tiny(tmp_path, out=tmp_path / "blind", vision_steps=0).run()
 
 
 def test_given_fields_change_the_preset() -> None:

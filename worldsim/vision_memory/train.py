@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from worldsim.checkpoint import World
 from worldsim.data.recording import Recording
 from worldsim.data.windows import Windows
+from worldsim.errors import BadInput
 from worldsim.heads import recorded_outcomes
 from worldsim.space_json import to_json
 from worldsim.training import FitResult, fit
@@ -52,7 +53,7 @@ class TrainVisionMemory(TrainCommand):
     hidden: int | None = None
     """Width of M's LSTM."""
     vision_steps: int | None = None
-    """Updates of V."""
+    """Updates of V; 0 keeps the V of --start-from."""
     vision_batch: int | None = None
     """Frames in one."""
     vision_learning_rate: float | None = None
@@ -84,24 +85,28 @@ class TrainVisionMemory(TrainCommand):
 
     def shorter(self, share: float) -> Self:
         """The same with so large a share of the updates of V and of M."""
-        vision, memory = (max(1, round(share * n)) for n in (self.settings.vision_steps, self.settings.memory_steps))
+        vision, memory = (
+            max(min(1, n), round(share * n)) for n in (self.settings.vision_steps, self.settings.memory_steps)
+        )
         return replace(self, vision_steps=vision, memory_steps=memory)
 
     def train(self) -> World | None:
         """The whole of it; returns the world (None in processes other than the first)."""
+        if not self.settings.vision_steps and not self.start_from:
+            raise BadInput("--vision-steps 0 keeps the V of another world, expected --start-from WORLD, got none")
         recording, began = Recording(self.recording), time.perf_counter()
         model = self.untrained(recording)
-        seen = self.fit_vision(model.vision, recording)
+        seen = [self.fit_vision(model.vision, recording)] if self.settings.vision_steps else []
         done = self.fit_memory(model, recording)
         return self.finish(
             "vision-memory",
             model,
             recording,
             self.settings.from_start or int(recording.lengths.max()) <= self.settings.length,
-            [seen, done],
+            [*seen, done],
             preset=self.preset,
-            vision_steps=seen.steps,
-            vision_seconds=round(seen.seconds, 1),
+            vision_steps=sum(part.steps for part in seen),
+            vision_seconds=round(sum(part.seconds for part in seen), 1),
             total_seconds=round(time.perf_counter() - began, 1),
         )
 
