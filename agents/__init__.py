@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from worldsim.agents.actor import actor_of as actor_of
     from worldsim.agents.agent import Agent as Agent
     from worldsim.agents.agent import load_agent as load_agent
     from worldsim.agents.cma import train_cma as train_cma
@@ -24,6 +25,7 @@ _LAZY = {
     "SB3VecEnv": "worldsim.agents.sb3",
     "Score": "worldsim.agents.score",
     "Seat": "worldsim.agents.seat",
+    "actor_of": "worldsim.agents.actor",
     "evaluate": "worldsim.agents.evaluation",
     "load_agent": "worldsim.agents.agent",
     "train_agent": "worldsim.agents.training",

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm
 
 FORMAT = 1
+LINEAR = ("cma", "linear")
+"""What ``algo`` of agent.json says of a `LinearController`: evolved, or an actor that was taken over (`actor_of`)."""
 
 
 @dataclass
@@ -92,7 +94,7 @@ def load_model(path: Path, algo: str | None = None, device: str = "cpu", **kwarg
     """The model in a zip of Stable-Baselines3 and its algorithm, which the file itself tells if nobody does."""
     from worldsim.data.sb3_policy import load_sb3
 
-    if algo == "cma":
+    if algo in LINEAR:
         from worldsim.agents.linear import LinearController
 
         return LinearController.load(path), algo

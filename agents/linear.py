@@ -34,13 +34,16 @@ class LinearConfig:
     """Tanh units of a layer in between (the paper's ablation has 40); 0 has none."""
     bias: bool = True
     """Whether layers have a bias (CarRacing: yes; Doom: no)."""
+    squash: bool = True
+    """Whether a tanh turns the last sum into an action (paper); if not, it is cut off at the bounds, as PPO's is."""
 
 
 class LinearController:
     """C of World Models (Ha & Schmidhuber 2018, arXiv:1803.10122, section 2.3): ``a = tanh(W x + b)``.
 
-    A bounded `Box` action is the tanh, scaled to the bounds; of a `Discrete` one the largest output is taken. It has
-    the methods by which Stable-Baselines3's models are seated, so it evaluates and plays like them.
+    A bounded `Box` action is the tanh, scaled to the bounds (without `LinearConfig.squash` the sum, cut off there); of
+    a `Discrete` one the largest output is taken. It has the methods by which Stable-Baselines3's models are seated, so
+    it evaluates and plays like them.
 
     Shapes:
         parameters (N,): layer by layer W (inputs, outputs) and then b. Published: 867 (z 32 and h 256 to 3 controls),
@@ -147,6 +150,8 @@ class LinearController:
             return out.argmax(1) + int(space.start)
         assert isinstance(space, Box)
         low, high = (torch.from_numpy(np.asarray(b.ravel(), np.float32)) for b in (space.low, space.high))
+        if not self.config.squash:
+            return out.clamp(low, high).reshape(len(out), *space.shape)
         action = low + (out.tanh() + 1) / 2 * (high - low)
         return action.reshape(len(out), *space.shape)
 

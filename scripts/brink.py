@@ -25,7 +25,7 @@ from torch import Tensor
 from tyro.conf import Positional
 
 import worldsim
-from worldsim.agents.agent import load_agent
+from worldsim.agents.agent import LINEAR, load_agent
 from worldsim.agents.seat import open_world
 from worldsim.data.episode import Episode
 from worldsim.data.recording import Recording
@@ -136,7 +136,7 @@ def main(args: Args) -> None:
     check(args)
     agent, recording = load_agent(args.agent), Recording(args.recording)
     seat = agent.seat
-    if seat is None or seat.world is None or agent.algo != "cma":
+    if seat is None or seat.world is None or agent.algo not in LINEAR:
         raise BadInput(f"{args.agent} is no linear controller that knows a world")
     eyes, about = open_world(seat.world).model, recording.shards[0].about
     if from_json(about.action_space) != eyes.action_space or tuple(about.frame_shape) != eyes.config.frame_shape:

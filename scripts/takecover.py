@@ -20,6 +20,7 @@ import numpy as np
 import tyro
 
 import worldsim
+from worldsim.agents.actor import actor_of
 from worldsim.agents.agent import load_agent
 from worldsim.agents.cma import train_cma
 from worldsim.agents.seat import Seat
@@ -46,7 +47,7 @@ PPO = {
     "vf_coef": 0.01,  # a value is near 100, and the gradient is clipped as a whole: at .5 the policy learned nothing
     "use_sde": True,  # an action drawn anew at every step goes nowhere
     "sde_sample_freq": 8,
-    "policy_kwargs": {"log_std_init": -1.5, "net_arch": [128, 128]},
+    "policy_kwargs": {"log_std_init": -1.5, "net_arch": {"pi": [64], "vf": [128, 128]}},
 }
 """Of Stable-Baselines3's PPO in the dream (ours; the paper has CMA-ES alone)."""
 _ROWS = 256  # that PPO learns from
@@ -54,8 +55,8 @@ ENV = "WorldSim/TakeCover-v0"
 NAME = "takecover-vm"
 _STRIDE = 1_000_000  # between recording seeds of one run's rounds
 SUMMARY = (
-    "A dream of ViZDoom's take_cover (skill {skill}) by the VAE + MDN-RNN of World Models, and a controller that CMA-ES"
-    " evolved in it alone. Weights are stored with 16 bits."
+    "A dream of ViZDoom's take_cover (skill {skill}) by the VAE + MDN-RNN of World Models, and an agent that learned in"
+    " it alone, by {algo}. Weights are stored with 16 bits."
 )
 NOTES = ["Left and right. Real and dreamed scores: docs/world_models.md.", "It is played without ViZDoom."]
 
@@ -130,7 +131,8 @@ class Args:
     seed: int = 0
     """Of recording, V and M."""
     install: bool = False
-    """Copy the world into the package, with the controller of the first temperature that its own dream scored best."""
+    """Copy the world into the package, with the agent that its own dream scored best: of PPO's if there are any, else
+    of the controllers of the first temperature."""
     small: bool = False
     """1,200 games of three policies, takecover-fast, 20 million dream steps, 1 seed, 2 temperatures, 100 real games."""
 
@@ -259,25 +261,30 @@ def main(args: Args) -> None:
     home = Seat(ENV, {"skill": args.skill}, known, "features")
     rows = run(trials, args.seeds, home, args.out, Means(args.real_episodes, args.workers, args.threads))
     if args.install:
-        install(args, known, [row for row in rows if row["trial"] == trials[1].name])
+        chosen = trials[-1] if args.ppo_steps else trials[1]
+        install(args, known, [row for row in rows if row["trial"] == chosen.name])
     write(rows, args.out, f"TakeCover, skill {args.skill}; controllers of 1,088 parameters; se: standard error.")
 
 
 def install(args: Args, known: str, rows: list[dict[str, Any]]) -> None:
-    """World and controller into the package; real scores have no say in which controller it is."""
+    """World and agent into the package; real scores have no say in which agent it is."""
     best = max(rows, key=lambda row: row["dream"]["mean"])
     world, target = worldsim.load(known), bundled_folder(NAME)
     if args.rounds > 1:  # each began with the weights of the one before, so all of their training is in the last
         made = [worldsim.load(args.out / (NAME if k == 1 else f"{NAME}-{k}")) for k in range(1, args.rounds + 1)]
         for what in ("steps", "seconds", "vision_steps", "vision_seconds", "total_seconds"):
             world.provenance[what] = round(sum(one.provenance[what] for one in made), 1)
-    world.provenance |= {"summary": SUMMARY.format(skill=args.skill), "notes": NOTES}
+    how = "PPO" if args.ppo_steps else "CMA-ES"
+    world.provenance |= {"summary": SUMMARY.format(skill=args.skill, algo=how), "notes": NOTES}
     world.save(target, half=True)
     agent = load_agent(args.out / "agents" / folder_of(best["trial"], best["seed"]))
     assert agent.seat is not None
     agent.seat = replace(agent.seat, world=str(target))
+    if agent.algo == "ppo":
+        learned = {"learned_by": "ppo", **agent.about}
+        agent = replace(agent, model=actor_of(agent.model), algo="linear", about=learned)
     agent.save(target / "agent")
-    print(f"installed {NAME} with the controller of seed {best['seed']}; score it again: worldsim evaluate {NAME}")
+    print(f"installed {NAME} with {best['trial']}, seed {best['seed']}; score it again: worldsim evaluate {NAME}")
 
 
 def chosen() -> Args:
