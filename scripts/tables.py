@@ -8,10 +8,10 @@ A table stands between the comments ``<!-- table:NAME -->`` and ``<!-- end:NAME 
 GAME.json (worldsim evaluate-world), ``bench`` of bench.json (worldsim bench), ``aims`` of its rows that have an aim,
 ``bench-gamegan`` of bench-gamegan.json (worldsim bench --only gamegan), ``worlds`` of the bundled worlds' own
 config.json, ``table1`` of gamegan_rows.jsonl (scripts/gamegan_table1.py), ``parts`` of gamegan_parts.jsonl
-(scripts/gamegan_parts.py), ``takecover`` and ``takecover-small`` of takecover_rows.jsonl and takecover_small.jsonl
-(rows.jsonl of scripts/takecover.py), ``sweep`` of takecover-sweep-*.json (scripts/takecover_sweep.py) and ``carracing``
-of carracing_rows.jsonl (rows.jsonl of scripts/carracing.py). The scores on the cards of the bundled worlds are written
-too.
+(scripts/gamegan_parts.py), ``takecover``, ``takecover-small`` and ``takecover-ppo`` of takecover_rows.jsonl,
+takecover_small.jsonl and takecover_ppo.jsonl (rows.jsonl of scripts/takecover.py), ``sweep`` of takecover-sweep-*.json
+(scripts/takecover_sweep.py) and ``carracing`` of carracing_rows.jsonl (rows.jsonl of scripts/carracing.py). The scores
+on the cards of the bundled worlds are written too.
 """
 
 from __future__ import annotations
@@ -266,6 +266,7 @@ def filled(page: str) -> str:
                 "takecover": lambda: trials(read(MEASURED / "takecover_rows.jsonl")),
                 "takecover-small": lambda: trials(read(MEASURED / "takecover_small.jsonl")),
                 "sweep": sweep,
+                "takecover-ppo": lambda: trials(read(MEASURED / "takecover_ppo.jsonl")),
                 "carracing": lambda: trials(read(MEASURED / "carracing_rows.jsonl")),
             }
             if name not in tables:
