@@ -73,6 +73,8 @@ class DreamVectorEnv(gym.vector.VectorEnv[Any, Any, Any]):
         compiled: compile the step; pays for long runs, as the first step then takes a quarter of a minute.
         curiosity: so much of the world's own `worldsim.surprise.surprise` is added to each reward (of many rows;
             the single environment has none).
+        patience: steps in a row without a reward above 0 after which an episode is terminated, for dreams that are too
+            kind to who has left the road; 0 waits for ever. Counted anew after ``set_state``.
         board: ``rows``, ``cols``, ``task``, ``ghosts``, ``pellets``, ``count`` of openings and ``boards_seed``, for
             worlds that play on any board, see `worldsim.World.on_board`.
     """
@@ -92,6 +94,7 @@ class DreamVectorEnv(gym.vector.VectorEnv[Any, Any, Any]):
         precision: Precision = "fp32",
         compiled: bool = False,
         curiosity: float = 0.0,
+        patience: int = 0,
         **board: Any,
     ) -> None:
         if not model:
@@ -100,9 +103,10 @@ class DreamVectorEnv(gym.vector.VectorEnv[Any, Any, Any]):
             raise BadInput(f"observation must be one of {', '.join(_OBSERVATIONS)}, got {observation!r}")
         if num_envs < 1 or (horizon is not None and horizon < 1):
             raise BadInput(f"num_envs and horizon must be at least 1, got {num_envs} and {horizon}")
-        if curiosity < 0:
-            raise BadInput(f"curiosity must be at least 0, got {curiosity}")
-        self.curiosity = curiosity
+        if min(curiosity, patience) < 0:
+            raise BadInput(f"curiosity and patience must be at least 0, got {curiosity} and {patience}")
+        self.curiosity, self.patience = curiosity, patience
+        self._unpaid = np.zeros(num_envs, np.int64)  # steps since the last reward above 0
         self.world = open_world(model, device, **board)
         self.dream = Dream(self.world, num_envs, temperature, device, precision, compiled)
         self.num_envs, self.observation, self.render_mode = num_envs, observation, render_mode
@@ -127,6 +131,7 @@ class DreamVectorEnv(gym.vector.VectorEnv[Any, Any, Any]):
         if options and options.get("opening") is not None:
             openings = torch.as_tensor(options["opening"], dtype=torch.int64).expand(self.num_envs).clone()
         self._seeds = seeds
+        self._unpaid[:] = 0
         self.dream.reset(torch.arange(self.num_envs), torch.from_numpy(seeds), openings)
         return self._observe(), {"opening": self.dream.opening.cpu().numpy().copy()}
 
@@ -155,7 +160,7 @@ class DreamVectorEnv(gym.vector.VectorEnv[Any, Any, Any]):
         if self.curiosity:
             places = (before.state, action.to(rewards.device), before.key, before.age, imagined.state)
             rewards = rewards + self.curiosity * surprise(self.world.model, *places)
-        terminated = imagined.terminated.cpu().numpy()
+        terminated = imagined.terminated.cpu().numpy() | self._waited(imagined.reward)
         truncated = np.zeros(self.num_envs, bool)
         if self.horizon is not None:
             truncated = (self.dream.age >= self.horizon).cpu().numpy() & ~terminated
@@ -166,6 +171,11 @@ class DreamVectorEnv(gym.vector.VectorEnv[Any, Any, Any]):
             observations = self._observe()
         return observations, rewards.cpu().numpy().astype(np.float32), terminated.copy(), truncated, info
 
+    def _waited(self, rewards: torch.Tensor) -> NDArray[np.bool_]:
+        """Whose patience is over with this step."""
+        self._unpaid = np.where(rewards.cpu().numpy() > 0, 0, self._unpaid + 1)
+        return (self._unpaid >= self.patience) & (self.patience > 0)
+
     def _restart(self, rows: NDArray[np.int64], observations: NDArray[Any]) -> dict[str, Any]:
         """Begin finished rows; the info of the SAME_STEP convention."""
         final = np.empty(self.num_envs, object)
@@ -173,6 +183,7 @@ class DreamVectorEnv(gym.vector.VectorEnv[Any, Any, Any]):
         for row in rows:
             final[row], over[row] = observations[row], True
         self._seeds[rows] = [seed_after(s) for s in self._seeds[rows].tolist()]
+        self._unpaid[rows] = 0
         self.dream.reset(torch.from_numpy(rows), torch.from_numpy(self._seeds[rows]))
         old = {"opening": np.zeros(self.num_envs, np.int64), "_opening": over.copy()}
         new = self.dream.opening.cpu().numpy().copy()
@@ -202,6 +213,7 @@ class DreamVectorEnv(gym.vector.VectorEnv[Any, Any, Any]):
 
     def set_state(self, snapshot: Snapshot) -> None:
         """Go back to a snapshot (also one of another environment of this world)."""
+        self._unpaid[:] = 0
         self.dream.set_state(snapshot)
 
 
@@ -220,9 +232,10 @@ class DreamEnv(gym.Env[Any, Any]):
         render_mode: str | None = None,
         precision: Precision = "fp32",
         compiled: bool = False,
+        patience: int = 0,
         **board: Any,
     ) -> None:
-        options: dict[str, Any] = {"precision": precision, "compiled": compiled, **board}
+        options: dict[str, Any] = {"precision": precision, "compiled": compiled, "patience": patience, **board}
         self._batch = DreamVectorEnv(1, model, temperature, horizon, observation, device, **options)
         self.world, self.dream = self._batch.world, self._batch.dream
         self.metadata = {**self.metadata, "render_fps": self._batch.metadata["render_fps"]}
@@ -258,7 +271,7 @@ class DreamEnv(gym.Env[Any, Any]):
         """One imagined step."""
         self._batch._check(np.asarray(action)[None])
         imagined = self.dream.step(torch.as_tensor(np.asarray(action))[None])
-        terminated = bool(imagined.terminated[0])
+        terminated = bool(imagined.terminated[0]) or bool(self._batch._waited(imagined.reward)[0])
         horizon = self._batch.horizon
         truncated = not terminated and horizon is not None and int(self.dream.age[0]) >= horizon
         return self._batch._observe()[0], float(imagined.reward[0]), terminated, truncated, {}
@@ -273,4 +286,4 @@ class DreamEnv(gym.Env[Any, Any]):
 
     def set_state(self, snapshot: Snapshot) -> None:
         """Go back to a snapshot."""
-        self.dream.set_state(snapshot)
+        self._batch.set_state(snapshot)

@@ -67,6 +67,26 @@ def test_horizon_truncates() -> None:
         ages[terminated | truncated] = 0
 
 
+def test_patience_ends_an_episode_that_pays_nothing() -> None:
+    vector, single = make_vec(3, patience=2), make(patience=2)
+    vector.reset(seed=7)
+    single.reset(seed=8)
+    unpaid, waited = np.zeros(3, int), 0
+    for _ in range(30):
+        _, reward, terminated, truncated, _ = vector.step(np.zeros(3, int))
+        unpaid = np.where(reward > 0, 0, unpaid + 1)
+        assert terminated[unpaid == 2].all()
+        assert unpaid.max() <= 2
+        waited += int((unpaid == 2).sum())
+        assert single.step(0)[2] == terminated[1]
+        if terminated[1] or truncated[1]:
+            single.reset()
+        unpaid[terminated | truncated] = 0
+    assert waited
+    with pytest.raises(BadInput, match="patience must be at least 0"):
+        make_vec(2, patience=-1)
+
+
 def test_pixels_are_what_is_rendered() -> None:
     env = make(observation="pixels", render_mode="rgb_array")
     seen, info = env.reset(seed=3, options={"opening": 5})
