@@ -103,8 +103,9 @@ class DreamVectorEnv(gym.vector.VectorEnv[Any, Any, Any]):
             raise BadInput(f"observation must be one of {', '.join(_OBSERVATIONS)}, got {observation!r}")
         if num_envs < 1 or (horizon is not None and horizon < 1):
             raise BadInput(f"num_envs and horizon must be at least 1, got {num_envs} and {horizon}")
-        if min(curiosity, patience) < 0:
-            raise BadInput(f"curiosity and patience must be at least 0, got {curiosity} and {patience}")
+        for name, value in (("curiosity", curiosity), ("patience", patience)):
+            if value < 0:
+                raise BadInput(f"{name} must be at least 0, got {value}")
         self.curiosity, self.patience = curiosity, patience
         self._unpaid = np.zeros(num_envs, np.int64)  # steps since the last reward above 0
         self.world = open_world(model, device, **board)
