@@ -29,6 +29,9 @@ from worldsim.envs.take_cover import MAX_STEPS, TakeCoverEnv
 from worldsim.errors import BadInput
 
 
+ENV = "WorldSim/TakeCover-v0"
+
+
 @dataclass(frozen=True)
 class Args:
     """Who plays, and where."""
@@ -133,6 +136,8 @@ def main(args: Args) -> None:
         players["reality"] = lambda half: real(env, half, args)
     for name in args.worlds:
         world = worldsim.load(name)
+        if (found := world.openings.shard.about.env_id) != ENV:
+            raise BadInput(f"--worlds {name} is of {found}, expected one of {ENV}")
         players[f"dream of {Path(name).name}"] = lambda half, world=world: dreamed(world, half, args)  # type: ignore[misc]
     rows = []
     for half in args.halves:
