@@ -28,7 +28,6 @@ from worldsim.dream import Dream
 from worldsim.envs.take_cover import MAX_STEPS, TakeCoverEnv
 from worldsim.errors import BadInput
 
-
 ENV = "WorldSim/TakeCover-v0"
 
 
