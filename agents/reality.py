@@ -96,10 +96,9 @@ def score_in_reality(
         seed: shifts the seeds.
         name: of the agent in the score.
     """
-    folder = agent if isinstance(agent, str | Path) else None
-    model: LinearController | Any = None if agent is None or isinstance(agent, str | Path) else agent.model
+    model: LinearController | Any = agent.model if isinstance(agent, Agent) else None
     config = LinearConfig() if model is None else model.config
-    make = partial(RealPlayer, seat, config, agent=folder)
+    make = partial(RealPlayer, seat, config, agent=None if isinstance(agent, Agent) else agent)
     pool: Any = Alone(make) if workers == 1 else Workers(workers, make)
     parameters = None if model is None else model.parameters
     try:
@@ -107,5 +106,7 @@ def score_in_reality(
     finally:
         pool.close()
     returns, lengths = (np.array(column) for column in zip(*played, strict=True))
-    name = name or ("random" if agent is None else Path(agent).name if isinstance(agent, str | Path) else agent.name)
-    return Score(name, str(seat), returns.astype(np.float64), lengths.astype(np.int64), EVALUATION_SEEDS + seed)
+    known = "random" if agent is None else agent.name if isinstance(agent, Agent) else Path(agent).name
+    return Score(
+        name or known, str(seat), returns.astype(np.float64), lengths.astype(np.int64), EVALUATION_SEEDS + seed
+    )

@@ -174,8 +174,10 @@ class DreamVectorEnv(gym.vector.VectorEnv[Any, Any, Any]):
 
     def _waited(self, rewards: torch.Tensor) -> NDArray[np.bool_]:
         """Whose patience is over with this step."""
+        if not self.patience:
+            return np.zeros(self.num_envs, bool)
         self._unpaid = np.where(rewards.cpu().numpy() > 0, 0, self._unpaid + 1)
-        return (self._unpaid >= self.patience) & (self.patience > 0)
+        return self._unpaid >= self.patience
 
     def _restart(self, rows: NDArray[np.int64], observations: NDArray[Any]) -> dict[str, Any]:
         """Begin finished rows; the info of the SAME_STEP convention."""

@@ -252,24 +252,27 @@ def main(args: Args) -> None:
     untrained = args.untrained and args.steps > 0
     if untrained and not (blank / "config.json").is_file():
         without_memory(worldsim.load(known), blank)
-    trials, mine = [Trial(RANDOM, None, published="210 ± 108")], []
+    trials = [Trial(RANDOM, None, published="210 ± 108")]
     for number, temperature in enumerate(args.temperatures):
         name, steps = f"dream{which}, temperature {temperature:g}", args.untrained_steps or args.steps
         published = PUBLISHED.get(temperature, "")
         if args.steps:
-            mine.append(Trial(name, dream(known, temperature), args.steps, search(args), published))
+            trials.append(Trial(name, dream(known, temperature), args.steps, search(args), published))
         if args.ppo_steps:
             seat = dream(known, temperature, precision="bf16")
-            mine.append(Trial(f"{name}, PPO", seat, args.ppo_steps, PPO, algo="ppo", num_envs=_ROWS))
+            trials.append(Trial(f"{name}, PPO", seat, args.ppo_steps, PPO, algo="ppo", num_envs=_ROWS))
         if number == 0 and untrained:
-            mine.append(Trial(f"{name}, untrained M", dream(str(blank), temperature), steps, search(args)))
-    trials += mine
+            trials.append(Trial(f"{name}, untrained M", dream(str(blank), temperature), steps, search(args)))
     home = Seat(ENV, {"skill": args.skill}, known, "features")
     rows = run(trials, args.seeds, home, args.out, Means(args.real_episodes, args.workers, args.threads))
     if args.install:
-        chosen = next(trial for trial in mine if trial.algo == ("ppo" if args.ppo_steps else "cma"))
+        chosen = next(trial for trial in trials[1:] if trial.algo == ("ppo" if args.ppo_steps else "cma"))
         install(args, known, [row for row in rows if row["trial"] == chosen.name])
-    write(rows, args.out, f"TakeCover, skill {args.skill}; controllers of 1,088 parameters; se: standard error.")
+    write(
+        rows,
+        args.out,
+        f"TakeCover, skill {args.skill}; controllers of 1,088 parameters, PPO's of 64 tanh units; se: standard error.",
+    )
 
 
 def install(args: Args, known: str, rows: list[dict[str, Any]]) -> None:

@@ -10,7 +10,6 @@ controllers are tested. Prints a line for each half period and writes all of the
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +22,7 @@ from numpy.typing import NDArray
 
 import worldsim
 from worldsim.agents.evaluation import EVALUATION_SEEDS
-from worldsim.agents.score import half_width
+from worldsim.agents.score import Score
 from worldsim.dream import Dream
 from worldsim.envs.take_cover import MAX_STEPS, TakeCoverEnv
 from worldsim.errors import BadInput
@@ -93,11 +92,9 @@ def dreamed(world: worldsim.World, half: int, args: Args) -> NDArray[np.float64]
     return lengths.double().numpy()
 
 
-def summary(lengths: NDArray[np.float64]) -> dict[str, Any]:
-    """Mean and what it is worth."""
-    mean, half = float(lengths.mean()), half_width(lengths)
-    sd = float(lengths.std(ddof=1)) if len(lengths) > 1 else math.nan
-    return {"n": len(lengths), "mean": mean, "sd": sd, "low": mean - half, "high": mean + half}
+def score(player: str, place: str, lengths: NDArray[np.float64], args: Args) -> Score:
+    """Every step pays 1, so a return is a length."""
+    return Score(player, place, lengths, lengths.astype(np.int64), EVALUATION_SEEDS + args.seed)
 
 
 def table(files: Sequence[Mapping[str, Any]]) -> str:
@@ -109,18 +106,13 @@ def table(files: Sequence[Mapping[str, Any]]) -> str:
                 where = f"skill {one['skill']}, {name}" if name == "reality" else f"{name}, T {one['temperature']:g}"
                 columns[where] = {row["half"]: row[name] for row in one["rows"]}
     halves = sorted({half for column in columns.values() for half in column})
-    lines = [
-        [
-            "steps to each side",
-            *(f"{name} (n {min(c['n'] for c in column.values()):,})" for name, column in columns.items()),
-        ]
-    ]
-    lines.append(["---:"] * len(lines[0]))
+    counts = [min(score["n"] for score in column.values()) for column in columns.values()]
+    heading = [f"{name} (n {count:,})" for name, count in zip(columns, counts, strict=True)]
+    lines = [["steps to each side", *heading], ["---:"] * (1 + len(columns))]
     for half in halves:
         found = [column.get(half) for column in columns.values()]
-        lines.append(
-            [str(half), *("" if c is None else f"{c['mean']:.0f} ({c['low']:.0f} to {c['high']:.0f})" for c in found)]
-        )
+        cells = ["" if c is None else f"{c['mean']:.0f} ({c['low']:.0f} to {c['high']:.0f})" for c in found]
+        lines.append([str(half), *cells])
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
@@ -138,12 +130,11 @@ def main(args: Args) -> None:
         if (found := world.openings.shard.about.env_id) != ENV:
             raise BadInput(f"--worlds {name} is of {found}, expected one of {ENV}")
         players[f"dream of {Path(name).name}"] = lambda half, world=world: dreamed(world, half, args)  # type: ignore[misc]
-    rows = []
+    rows: list[dict[str, Any]] = []
     for half in args.halves:
-        row = {"half": half} | {name: summary(play(half)) for name, play in players.items()}
-        rows.append(row)
-        shown = ", ".join(f"{name} {row[name]['mean']:.0f} (n {row[name]['n']:,})" for name in players)  # type: ignore[index]
-        print(f"{half} steps to each side: {shown}", flush=True)
+        scores = [score(f"{half} steps to each side", place, play(half), args) for place, play in players.items()]
+        rows.append({"half": half} | {found.env: found.to_json(episodes=False) for found in scores})
+        print(*scores, sep="\n", flush=True)
     if env is not None:
         env.close()
     args.out.parent.mkdir(parents=True, exist_ok=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import torch
 
@@ -17,7 +15,7 @@ def test_it_turns_after_half_a_stretch_and_then_after_whole_ones() -> None:
     assert [side(4, step) for step in range(12)] == [1, 1, -1, -1, -1, -1, 1, 1, 1, 1, -1, -1]
 
 
-def test_a_dream_that_kills_in_the_middle_ends_there(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dream_that_kills_at_once_lasts_one_step() -> None:
     module = load_script("takecover_sweep")
     world = worldsim.load("takecover-vm")
     with torch.no_grad():
@@ -38,7 +36,7 @@ def test_small_pictures_change_nothing_of_the_game() -> None:
     assert ends[0] == ends[1]
 
 
-def test_the_table_puts_files_side_by_side(tmp_path: Path) -> None:
+def test_the_table_puts_files_side_by_side() -> None:
     table = load_script("takecover_sweep").table
     score = {"n": 9, "mean": 10.4, "sd": 1.0, "low": 9.6, "high": 11.2}
     real = {"skill": 4, "temperature": 1.0, "rows": [{"half": 20, "reality": score}]}
