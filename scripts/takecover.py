@@ -70,6 +70,8 @@ class Args:
     world: str = ""
     """A vision-memory world of the game that is there already, a folder or a bundled name: nothing is recorded, and V
     and M are not trained."""
+    start_from: str = ""
+    """A world of the game, at any skill, with whose weights V and M begin; they then do half the updates."""
     skill: int = 5
     """Of the game, 1 to 5."""
     episodes: int = 12_800
@@ -173,7 +175,7 @@ def world(args: Args) -> Path:
     folder = args.out / NAME
     made = play(args, args.policies, args.episodes, args.seed, args.min_steps)
     print(f"{made}: mean kept length {made.lengths.mean():.0f} steps (published: 308)", flush=True)
-    learn(args, made, folder)
+    learn(args, made, folder, args.start_from)
     for number in range(2, args.rounds + 1):
         player = args.out / f"player-{number - 1}"
         seat, seed = dream(str(folder), args.temperatures[0]), args.seed + (number - 1) * _STRIDE
@@ -240,8 +242,11 @@ def check(args: Args) -> None:
         raise BadInput("--seeds and --temperatures need at least one each")
     if args.world and args.rounds > 1:
         raise BadInput("--rounds makes further worlds, --world takes one that is there; give one of the two")
-    if args.world and (found := worldsim.load(args.world).openings.shard.about.env_id) != ENV:
-        raise BadInput(f"--world {args.world} is of {found}, expected one of {ENV}")
+    if args.world and args.start_from:
+        raise BadInput("--start-from trains V and M on, --world takes them as they are; give one of the two")
+    for option, place in (("--world", args.world), ("--start-from", args.start_from)):
+        if place and (found := worldsim.load(place).openings.shard.about.env_id) != ENV:
+            raise BadInput(f"{option} {place} is of {found}, expected one of {ENV}")
 
 
 def main(args: Args) -> None:
@@ -279,8 +284,9 @@ def install(args: Args, known: str, rows: list[dict[str, Any]]) -> None:
     """World and agent into the package; real scores have no say in which agent it is."""
     best = max(rows, key=lambda row: row["dream"]["mean"])
     world, target = worldsim.load(known), bundled_folder(NAME)
-    if args.rounds > 1:  # each began with the weights of the one before, so all of their training is in the last
-        made = [worldsim.load(args.out / (NAME if k == 1 else f"{NAME}-{k}")) for k in range(1, args.rounds + 1)]
+    if not args.world:  # each began with the weights of the one before, so all of their training is in the last
+        places = [args.start_from, *(args.out / (NAME if k == 1 else f"{NAME}-{k}") for k in range(1, args.rounds + 1))]
+        made = [worldsim.load(place) for place in places if place]
         for what in ("steps", "seconds", "vision_steps", "vision_seconds", "total_seconds"):
             world.provenance[what] = round(sum(one.provenance[what] for one in made), 1)
     how = "PPO" if args.ppo_steps else "CMA-ES"

@@ -7,11 +7,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.conftest import ROOT
 from tests.scripts import load_script
+from worldsim.errors import BadInput
 
 TINY = "--small --vision-steps 3 --vision-batch 8 --memory-steps 3 --memory-batch 2 --length 20"
 TINY += " --popsize 4 --rollouts 1 --evaluate-episodes 2 --evaluate-every 2 --real-episodes 1 --threads 1"
@@ -28,6 +30,21 @@ def test_small_is_a_default_that_options_override(name: str, monkeypatch: pytest
     small = module.chosen()
     assert (small.seeds, small.popsize, getattr(small, size)) == ((0,), 9, getattr(module.SMALL, size))
     assert getattr(small, size) < getattr(full, size)
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"world": "takecover-vm", "start_from": "takecover-vm"}, "--start-from trains V and M on"),
+        ({"start_from": "pacman-vm"}, "--start-from pacman-vm is of WorldSim/PacManFlag-v0, expected one of WorldSim/"),
+        ({"world": "carracing-vm"}, "--world carracing-vm is of WorldSim/CarRacing-v0"),
+        ({"steps": 0}, "one of them above"),
+    ],
+)
+def test_what_could_only_fail_after_hours_is_refused(more: dict[str, Any], message: str) -> None:
+    module = load_script("takecover")
+    with pytest.raises(BadInput, match=message):
+        module.check(module.Args(**more))
 
 
 @pytest.mark.slow
