@@ -55,10 +55,16 @@ def test_what_could_only_fail_after_hours_is_refused(more: dict[str, Any], messa
         (
             "takecover",
             "vizdoom",
-            "--episodes 2 --rounds 2 --games 1 --temperatures 1.15 --steps 200 --ppo-steps 1 --min-steps 1",
+            "--episodes 2 --rounds 2 --games 1 --min-steps 1 --temperatures 1.15 --steps 200 --untrained-steps 200"
+            " --ppo-steps 1",
             4,
         ),
-        ("takecover", "vizdoom", "--world takecover-vm --temperatures 1.15 --steps 200 --ppo-steps 1", 4),
+        (
+            "takecover",
+            "vizdoom",
+            "--world takecover-vm --temperatures 1.15 --steps 200 --untrained-steps 200 --ppo-steps 1",
+            4,
+        ),
         (
             "carracing",
             "Box2D",
