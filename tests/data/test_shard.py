@@ -132,6 +132,19 @@ def test_recording_is_one_list_in_an_order_of_its_own(tmp_path: Path) -> None:
     assert len(Recording(tmp_path / "a" / "y.h5")) == 2
 
 
+def test_a_share_is_held_out_and_stays_so_as_the_recording_grows(tmp_path: Path) -> None:
+    small, more = recording(tmp_path / "small", [3] * 40), recording(tmp_path / "more", [3] * 150, per_shard=50)
+    (few, few_out), (many, many_out) = small.split(0.3), more.split(0.3)
+    assert sorted([*few.seeds, *few_out.seeds]) == small.seeds.tolist()
+    assert set(few.seeds) <= set(many.seeds)
+    assert set(few_out.seeds) <= set(many_out.seeds)
+    assert 0.2 < len(many_out) / len(more) < 0.4
+    assert many.num_frames + many_out.num_frames == more.num_frames
+    assert [e.index + 100 for e in many_out.episodes()] == many_out.seeds.tolist()
+    assert more.split(0.3, seed=1)[1].seeds.tolist() != many_out.seeds.tolist()
+    assert len(more.split(0)[1]) == 0
+
+
 def test_a_folder_holds_one_environment(tmp_path: Path) -> None:
     recording(tmp_path / "a", [3])
     for other in [

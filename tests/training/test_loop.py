@@ -39,6 +39,27 @@ def test_a_line_is_the_mean_since_the_last_one(tmp_path: Path) -> None:
     assert np.allclose([line["loss"] for line in curve(tmp_path / "mean")], expected, rtol=1e-6)
 
 
+def test_what_is_only_looked_at_is_in_the_log_and_changes_nothing(tmp_path: Path) -> None:
+    """Two batches of known error, beside a run without them."""
+    plain, looking = Regression(), Regression()
+    settings = config(steps=7, log_every=3, sample_every=5)
+    fit(plain, rows_at, settings, tmp_path / "plain")
+    batches = [rows_at(1000, 0, 1), rows_at(1001, 0, 1)]
+    result = fit(looking, rows_at, settings, tmp_path / "looking", checks={"held_out": batches})
+    assert torch.equal(looking.layer.weight, plain.layer.weight)
+    with torch.no_grad():
+        costs = [float(looking.loss(batch, torch.Generator(), "model")[0]) for batch in batches]
+    assert result.logs["held_out_loss"] == pytest.approx(np.mean(costs), rel=1e-5)
+    lines = {line["step"]: line for line in curve(tmp_path / "looking")}
+    assert ["held_out_loss" in lines[step] for step in (3, 6, 7)] == [False, True, True]  # the 5th joins the next line
+    assert lines[6]["held_out_loss"] != lines[7]["held_out_loss"]
+
+
+def test_each_turn_has_its_own_cost_of_what_is_looked_at(tmp_path: Path) -> None:
+    result = fit(Duel(), lambda *_: torch.ones(1), config(steps=1), tmp_path, checks={"held_out": [torch.ones(1)]})
+    assert {"critic/held_out_loss", "maker/held_out_loss"} <= set(result.logs)
+
+
 def test_turns_move_their_own_parameters_at_their_own_rate(tmp_path: Path) -> None:
     duel = Duel()
     fit(duel, lambda *_: torch.ones(1), config(steps=1, learning_rates={"maker": 0.5}, learning_rate=0.25), tmp_path)

@@ -86,6 +86,24 @@ def test_the_eyes_of_another_world_can_be_kept(tmp_path: Path) -> None:
         tiny(tmp_path, out=tmp_path / "blind", vision_steps=0).run()
 
 
+def test_what_is_held_out_is_not_trained_on_and_its_cost_is_on_the_card(tmp_path: Path) -> None:
+    recording = record_block(tmp_path / "recording")
+    learned, held_out = recording.split(0.3)
+    tiny(tmp_path, held_out=0.3).run()
+    world = worldsim.load(tmp_path / "world")
+    assert world.provenance["frames"] == learned.num_frames < recording.num_frames
+    losses = world.provenance["losses"]
+    assert {"held_out_nats_per_dim", "seen_nats_per_dim", "held_out_outcome_nats"} <= set(losses)
+    assert len(list((tmp_path / "world" / "latents").iterdir())) == 2
+    job = tiny(tmp_path, held_out=0.3)
+    drawn = job.stretches(world.model.vision, held_out)
+    steps = sum(int(batch.mask.sum()) for batch in drawn)
+    assert steps >= held_out.num_steps  # there are fewer episodes than are asked for, so some come twice
+    for share, message in ((1.0, "a share of the episodes"), (1e-9, "leaves 12 to train on and 0 to test on")):
+        with pytest.raises(BadInput, match=message):
+            tiny(tmp_path, held_out=share, out=tmp_path / "none").run()
+
+
 def test_given_fields_change_the_preset() -> None:
     job = TrainVisionMemory(Path("a"), Path("b"), preset="repaired", latent=16, colour_weights=False)
     assert job.settings == replace(PRESETS["repaired"], latent=16, colour_weights=False)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +49,10 @@ class Recording:
             for number, shard in enumerate(self.shards)
             for row in range(len(shard))
         ]
-        self._rows = [(number, row) for _, _, _, number, row in sorted(rows)]
+        self._take([(number, row) for _, _, _, number, row in sorted(rows)])
+
+    def _take(self, rows: list[tuple[int, int]]) -> None:
+        self._rows = rows
         self.lengths: NDArray[np.int64] = self._column([shard.lengths for shard in self.shards])  # (E,)
         self.seeds: NDArray[np.int64] = self._column([shard.seeds for shard in self.shards])  # (E,)
 
@@ -109,6 +114,23 @@ class Recording:
     def locate(self, i: int) -> tuple[int, int]:
         """Where episode ``i`` lies: number of the shard, and row in it."""
         return self._rows[i]
+
+    def split(self, share: float, seed: int = 0) -> tuple[Recording, Recording]:
+        """Two recordings of its episodes: one to learn from, and one with about so large a share of them to test on.
+
+        Which episodes these are depends on the seed and on each episode's own place in its recording, so one that is
+        for testing stays so when the recording grows.
+        """
+        parts: tuple[list[tuple[int, int]], ...] = ([], [])
+        for number, row in self._rows:
+            shard = self.shards[number]
+            name = repr((seed, shard.about.seed, shard.about.policy, int(shard.indices[row])))
+            drawn = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "little") / 2**64
+            parts[drawn < share].append((number, row))
+        views = copy(self), copy(self)
+        for view, rows in zip(views, parts, strict=True):
+            view._take(rows)
+        return views
 
     def __repr__(self) -> str:
         return (

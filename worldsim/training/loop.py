@@ -7,11 +7,10 @@ of them, and what follows it should write files only where ``result.rank == 0``.
 
 from __future__ import annotations
 
-import hashlib
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -24,13 +23,14 @@ from torch import Tensor, nn
 
 from worldsim.errors import BadInput, Stopped
 from worldsim.heap import keep_freed_memory
+from worldsim.training.checks import key_of, mean_costs
 from worldsim.training.config import FitConfig
 from worldsim.training.log import TrainingLog
 from worldsim.training.moving_average import MovingAverage
 from worldsim.training.prefetch import Prefetch
 from worldsim.training.processes import launch
 from worldsim.training.state import load_state, save_state
-from worldsim.training.turns import Turn, give_gradients_to, turns_of
+from worldsim.training.turns import Turn, give_gradients_to, prefix, turns_of
 
 __all__ = ["FitConfig", "FitResult", "Objective", "fit"]
 
@@ -74,6 +74,7 @@ def fit(
     config: FitConfig,
     out: Path | str,
     name: str = "train",
+    checks: Mapping[str, Sequence[Any]] | None = None,
 ) -> FitResult:
     """Train ``objective`` until ``config.steps`` updates are done; go on where an earlier call with this ``out`` ended.
 
@@ -87,6 +88,8 @@ def fit(
         config: How to train.
         out: Folder for ``<name>.pt`` (checkpoint), ``<name>.jsonl`` (log), ``tensorboard`` and ``samples``.
         name: Of this run among those that share the folder.
+        checks: Batches by name that are looked at only: every ``config.sample_every`` steps and at the end the means of
+            what they cost join the log, ``held_out_loss`` of those named "held_out".
 
     Raises:
         BadInput: The folder holds another run, or the loss is no longer finite.
@@ -105,7 +108,7 @@ def fit(
             torch.set_num_threads(config.threads)
         # Each step seeds the global generator; the caller gets it back as it was.
         stack.enter_context(torch.random.fork_rng([fabric.device] if fabric.device.type == "cuda" else []))
-        return _Run(fabric, objective, config, Path(out), name).train(batch_at)
+        return _Run(fabric, objective, config, Path(out), name).train(batch_at, checks or {})
 
 
 class _Run:
@@ -118,6 +121,7 @@ class _Run:
         self.turns = turns_of(objective, config)
         self.step, self.seconds, self.last = 0, 0.0, dict[str, float]()
         self.sums: dict[str, Tensor] = {}  # log key -> (sum, count) since the last line
+        self.checked = dict[str, float]()  # for the next line
         self.bad = torch.full((), -1, device=fabric.device)  # first step whose loss was not finite
         self.stop = False
         trained = {id(parameter) for turn in self.turns for parameter in turn.parameters}
@@ -133,7 +137,7 @@ class _Run:
         if self.path.exists():
             self._restore()
 
-    def train(self, batch_at: Callable[[int, int, int], Any]) -> FitResult:
+    def train(self, batch_at: Callable[[int, int, int], Any], checks: Mapping[str, Sequence[Any]]) -> FitResult:
         """All steps that are left."""
         config, fabric = self.config, self.fabric
         if self.step < config.steps:
@@ -148,13 +152,13 @@ class _Run:
                         config.steps,
                     )
                 )
-                self._loop(batches, log)
+                self._loop(batches, log, checks)
         if self.average is not None:
             self.average.apply()
         self.objective.train(self.was_training)
         return FitResult(self.step, self.seconds, self.last, fabric.global_rank)
 
-    def _loop(self, batches: Prefetch[Any], log: TrainingLog | None) -> None:
+    def _loop(self, batches: Prefetch[Any], log: TrainingLog | None, checks: Mapping[str, Sequence[Any]]) -> None:
         config = self.config
         before, started, logged, logged_at = self.seconds, time.monotonic(), self.step, time.monotonic()
         self.objective.train()
@@ -170,13 +174,17 @@ class _Run:
             ended = self.step == config.steps
             due = ended or self.step % config.log_every == 0
             stop = self._agree(due)
+            sampling = bool(config.sample_every) and (ended or self.step % config.sample_every == 0)
+            if sampling and log is not None and batch is not None and checks:
+                with self._looking():
+                    self.checked = mean_costs(self.objective, checks, self.turns, self.fabric, config.seed)
             if due and batch is not None:
                 rate = (self.step - logged) / max(1e-9, time.monotonic() - logged_at)
                 logged, logged_at = self.step, time.monotonic()
                 self._log(log, rate)
             if log is not None:
                 log.advance(self.step)
-            if config.sample_every and (ended or self.step % config.sample_every == 0) and batch is not None:
+            if sampling and batch is not None:
                 self._on_main("a picture", partial(self._picture, log, batch))
             if ended or stop or self.step % config.checkpoint_every == 0:
                 self._save()
@@ -191,7 +199,7 @@ class _Run:
         fabric, several = self.fabric, len(self.turns) > 1
         try:
             for index, turn in enumerate(self.turns):
-                key = _key(self.config.seed, self.step, fabric.global_rank, index)
+                key = key_of(self.config.seed, self.step, fabric.global_rank, index)
                 _seed_global(key, fabric.device)
                 generator = torch.Generator(fabric.device).manual_seed(key)
                 if several:
@@ -211,11 +219,8 @@ class _Run:
             value = torch.as_tensor(value, dtype=torch.float32, device=self.bad.device).detach()
             if key == "loss":
                 self.bad = torch.where((self.bad < 0) & ~torch.isfinite(value), self.step + 1, self.bad)
-            name = self._prefix(turn) + key
+            name = prefix(turn, self.turns) + key
             self.sums[name] = self.sums.get(name, 0) + torch.stack([value, torch.ones_like(value)])
-
-    def _prefix(self, turn: Turn) -> str:
-        return f"{turn.name}/" if len(self.turns) > 1 else ""
 
     def _agree(self, due: bool) -> bool:
         """Whether to stop, the same answer in every process; raises where a loss was not finite.
@@ -244,9 +249,9 @@ class _Run:
         self.last = {key: float(total / count) for key, (total, count) in self.sums.items()}
         for turn in self.turns:
             rate_of_turn = self.config.learning_rate_at(self.step - 1, turn.name)
-            self.last[f"{self._prefix(turn)}learning_rate"] = rate_of_turn
-        self.last |= {"steps_per_second": round(rate, 3), "seconds": round(self.seconds, 3)}
-        self.sums = {}
+            self.last[f"{prefix(turn, self.turns)}learning_rate"] = rate_of_turn
+        self.last |= self.checked | {"steps_per_second": round(rate, 3), "seconds": round(self.seconds, 3)}
+        self.sums, self.checked = {}, {}
         if log is None:
             self._on_main("the log", lambda: None)
         else:
@@ -261,12 +266,17 @@ class _Run:
 
     def _picture(self, log: TrainingLog | None, batch: Any) -> None:
         samples = getattr(self.objective, "samples", None)
-        if samples is None or log is None:
-            return
+        if samples is not None and log is not None:
+            with self._looking():
+                log.picture(self.step, samples(batch))
+
+    @contextmanager
+    def _looking(self) -> Iterator[None]:
+        """The model as it will be used, without gradients."""
         self.objective.eval()
         averaged = nullcontext() if self.average is None else self.average.applied()
         with averaged, torch.no_grad(), self.fabric.autocast():
-            log.picture(self.step, samples(batch))
+            yield
         self.objective.train()
 
     def _save(self) -> None:
@@ -327,11 +337,6 @@ class _Run:
             yield
         finally:
             signal.signal(signal.SIGINT, before)
-
-
-def _key(*parts: int) -> int:
-    """A seed that differs wherever any part differs."""
-    return int.from_bytes(hashlib.blake2b(repr(parts).encode(), digest_size=8).digest(), "little") >> 1
 
 
 def _seed_global(key: int, device: torch.device) -> None:

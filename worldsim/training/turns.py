@@ -77,3 +77,8 @@ def _average_gradients(parameters: list[nn.Parameter], world_size: int) -> None:
     means = torch.split(flat, [parameter.numel() for parameter in parameters])
     for parameter, mean in zip(parameters, means, strict=True):
         cast(Tensor, parameter.grad).copy_(mean.view_as(parameter))
+
+
+def prefix(turn: Turn, turns: list[Turn]) -> str:
+    """Of a turn's names in the log: nothing where there is one turn only."""
+    return f"{turn.name}/" if len(turns) > 1 else ""

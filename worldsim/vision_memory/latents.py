@@ -17,7 +17,7 @@ from worldsim.vae.conv_vae import ConvVAE
 from worldsim.vae.images import shrink, to_unit
 
 _AT_ONCE = 256  # frames encoded together
-_POOL = 8  # batches that are cut from one pool of episodes sorted by length
+POOL = 8  # batches that are cut from one pool of stretches sorted by length: together they are drawn at random
 
 
 class LatentBatch(NamedTuple):
@@ -90,13 +90,13 @@ class LatentEpisodes:
     def batch(self, index: int, rank: int = 0, world_size: int = 1) -> LatentBatch:
         """Batch ``index`` for process ``rank`` of ``world_size``."""
         total, share = len(self._episode), self.batch_size * world_size
-        pool, within = divmod(index, _POOL)
-        place = np.arange(pool * _POOL * share, (pool + 1) * _POOL * share)
+        pool, within = divmod(index, POOL)
+        place = np.arange(pool * POOL * share, (pool + 1) * POOL * share)
         epoch, place = np.divmod(place, total)
         keys = {int(e): key(self.seed, int(e)) for e in np.unique(epoch)}
         drawn = permute(place, total, np.array([keys[int(e)] for e in epoch], np.uint64))
         drawn = drawn[np.argsort(self.lengths[self._episode[drawn]], kind="stable")]
-        turn = int(np.random.default_rng([self.seed, pool]).permutation(_POOL)[within])
+        turn = int(np.random.default_rng([self.seed, pool]).permutation(POOL)[within])
         mine = drawn[turn * share : (turn + 1) * share][rank::world_size]
         return self._gather(mine, np.random.default_rng([self.seed, index, rank]))
 

@@ -25,12 +25,13 @@ from worldsim.vae.colour import colour_weights
 from worldsim.vae.conv_vae import ConvVAE
 from worldsim.vae.images import shrink
 from worldsim.vae.objective import ConvVAEObjective, Pictures
-from worldsim.vision_memory.latents import LatentEpisodes, encode
+from worldsim.vision_memory.latents import POOL, LatentBatch, LatentEpisodes, encode
 from worldsim.vision_memory.objective import MemoryObjective
 from worldsim.vision_memory.settings import PRESETS, Settings
 from worldsim.vision_memory.stream import LatentStream
 from worldsim.vision_memory.world import VisionMemoryConfig, VisionMemoryWorld
 
+_CHECKED_STEPS, _CHECKED_ROWS = 1000, 8  # of the stretches that --held-out costs are of, POOL batches of such rows
 _NEIGHBOURS = 4  # frames of V's batch that come from one place: a chunk of the recording is unpacked for all of them
 
 
@@ -76,6 +77,9 @@ class TrainVisionMemory(TrainCommand):
     """Adam's for M."""
     action_weight: float | None = None
     """Above 0 M also learns what the player does next, with this weight (the paper's iterative procedure)."""
+    held_out: float = 0.0
+    """Share of the episodes that are not trained on: what they cost M joins the log and the card as held_out_loss and
+    so on, beside seen_loss of some that are. Where these lie far apart, M knows its episodes by heart."""
 
     @property
     def settings(self) -> Settings:
@@ -94,10 +98,11 @@ class TrainVisionMemory(TrainCommand):
         """The whole of it; returns the world (None in processes other than the first)."""
         if not self.settings.vision_steps and not self.start_from:
             raise BadInput("--vision-steps 0 keeps the V of another world, expected --start-from WORLD, got none")
-        recording, began = Recording(self.recording), time.perf_counter()
-        model = self.untrained(recording)
+        whole, began = Recording(self.recording), time.perf_counter()
+        recording, held_out = self.split(whole)
+        model = self.untrained(whole)
         seen = [self.fit_vision(model.vision, recording)] if self.settings.vision_steps else []
-        done = self.fit_memory(model, recording)
+        done = self.fit_memory(model, recording, held_out)
         return self.finish(
             "vision-memory",
             model,
@@ -109,6 +114,20 @@ class TrainVisionMemory(TrainCommand):
             vision_seconds=round(sum(part.seconds for part in seen), 1),
             total_seconds=round(time.perf_counter() - began, 1),
         )
+
+    def split(self, recording: Recording) -> tuple[Recording, Recording | None]:
+        """What is trained on, and what is held out."""
+        if not self.held_out:
+            return recording, None
+        if not 0 < self.held_out < 1:
+            raise BadInput(f"--held-out is a share of the episodes, 0 to below 1, got {self.held_out:g}")
+        learned, held_out = recording.split(self.held_out)
+        if not len(learned) or not len(held_out):
+            raise BadInput(
+                f"--held-out {self.held_out:g} of {len(recording)} episodes leaves {len(learned)} to train on and "
+                f"{len(held_out)} to test on; record more, or give another share"
+            )
+        return learned, held_out
 
     def untrained(self, recording: Recording) -> VisionMemoryWorld:
         """The world that fits a recording, with its first weights."""
@@ -160,7 +179,9 @@ class TrainVisionMemory(TrainCommand):
         )
         return fit(objective, pictures, config, self.out, "vision")
 
-    def fit_memory(self, model: VisionMemoryWorld, recording: Recording) -> FitResult:
+    def fit_memory(
+        self, model: VisionMemoryWorld, recording: Recording, held_out: Recording | None = None
+    ) -> FitResult:
         """Train M on the recording as V sees it."""
         settings = self.settings
         latents = self.latents(model.vision, recording)
@@ -176,7 +197,14 @@ class TrainVisionMemory(TrainCommand):
             decay=settings.decay,
             clip_value=settings.clip,
         )
-        return fit(objective, episodes.batch, config, self.out, "memory")
+        parts = {} if held_out is None else {"held_out": held_out, "seen": recording}
+        checks = {name: self.stretches(model.vision, part) for name, part in parts.items()}
+        return fit(objective, episodes.batch, config, self.out, "memory", checks)
+
+    def stretches(self, vision: ConvVAE, recording: Recording) -> list[LatentBatch]:
+        """Some to look at, drawn at random."""
+        drawn = LatentEpisodes(self.latents(vision, recording), recording, _CHECKED_STEPS, _CHECKED_ROWS, self.seed)
+        return [drawn.batch(i) for i in range(POOL)]
 
     def latents(self, vision: ConvVAE, recording: Recording) -> NDArray[np.float16]:
         """The encoded recording, from ``out/latents`` if this V has encoded this recording before."""
