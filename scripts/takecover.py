@@ -87,6 +87,10 @@ class Args:
     """Updates of V (default: the preset's)."""
     vision_batch: int | None = None
     """Frames in one (default: the preset's)."""
+    mirror: bool = False
+    """Learn from every game as it was and mirrored left to right (ours)."""
+    held_out: float = 0.0
+    """Share of the games that are not trained on, by which M's losses show what it knows by heart."""
     repaired: bool = False
     """Train V with the loss of the preset repaired, which keeps small things of rare colours (ours)."""
     memory_steps: int | None = None
@@ -220,6 +224,8 @@ def learn(args: Args, made: Recording, folder: Path, before: str = "") -> None:
         threads=args.threads,
         seed=args.seed,
         start_from=before,
+        mirror=0 if args.mirror else None,
+        held_out=args.held_out,
         **better,  # type: ignore[arg-type]
     )
     job = job.shorter(0.5) if before else job

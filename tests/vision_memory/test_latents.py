@@ -43,6 +43,35 @@ def test_every_frame_is_encoded_in_order(recording: Recording, tmp_path: Path) -
     torch.testing.assert_close(got[:, 1], posterior.logvar, rtol=2e-3, atol=2e-3)
 
 
+def test_mirrored_frames_come_after_all_others(recording: Recording, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    vision, half = ConvVAE(ConvVAEConfig(4)), recording.num_frames
+    latents = encode(vision, recording, tmp_path / "both.npy", mirror=True)
+    assert np.array_equal(latents[:half], encode(vision, recording, tmp_path / "one.npy"))
+    frames = torch.from_numpy(recording[0].frames.copy()).flip(2)
+    with torch.inference_mode():
+        mu = vision.encode(to_unit(shrink(frames))).mu
+    got = torch.from_numpy(latents[half : half + len(frames), 0].astype(np.float32))
+    torch.testing.assert_close(got, mu, rtol=2e-3, atol=2e-3)
+    assert not np.array_equal(latents[half : half + len(frames)], latents[: len(frames)])
+
+
+def test_mirrored_stretches_have_one_number_of_their_actions_turned(recording: Recording) -> None:
+    """The latents say which frame they are, from 1000 on of the mirrored half."""
+    both = np.concatenate([numbered(recording)] * 2)
+    both[recording.num_frames :, 0, 0] += 1000
+    data, found = LatentEpisodes(both, recording, 100, 5, seed=0, mirror=1), set()
+    for index in range(24):
+        batch = data.batch(index)
+        for row in range(5):
+            n, e = int(batch.mask[row].sum()), int(batch.mu[row, 0, 0])
+            actions = recording[e % 1000].actions[:n]
+            assert np.array_equal(batch.actions[row, :n].numpy(), actions * ([1, -1] if e >= 1000 else [1, 1]))
+            assert np.array_equal(batch.rewards[row, :n].numpy(), recording[e % 1000].rewards[:n])
+            found.add(e)
+    assert found == {e + turned for e in range(30) for turned in (0, 1000)}
+
+
 @pytest.mark.parametrize("length", [6, 100])
 def test_stretches_are_what_was_recorded(recording: Recording, length: int) -> None:
     data = LatentEpisodes(numbered(recording), recording, length, 5, seed=0)

@@ -48,6 +48,20 @@ def test_windows_follow_each_other_through_whole_episodes(recording: Recording) 
     assert len(seen) == len(windows) * 3 * 7  # nothing twice
 
 
+def test_the_reel_can_have_a_mirrored_half(recording: Recording) -> None:
+    both = np.concatenate([numbered(recording)] * 2)
+    both[recording.num_frames :, 0, 0] += 1000
+    stream, turned = LatentStream(both, recording, 7, 3, seed=1, mirror=0), 0
+    for window in (stream.batch(i) for i in range((2 * recording.num_steps - 1) // 3 // 7)):
+        for b in range(3):
+            for t in range(7):
+                e, s = (int(v) for v in window.mu[b, t])
+                action = recording[e % 1000].actions[s] * ([-1, 1] if e >= 1000 else [1, 1])
+                assert np.array_equal(window.actions[b, t].numpy(), action)
+                turned += e >= 1000
+    assert turned > 0.9 * recording.num_steps
+
+
 def test_epochs_are_shuffled_and_processes_share_the_rows(recording: Recording) -> None:
     stream = LatentStream(numbered(recording), recording, 7, 4, seed=1)
     per_epoch = ((recording.num_steps - 1) // 4) // 7

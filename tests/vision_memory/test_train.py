@@ -10,6 +10,7 @@ from typing import get_args, get_type_hints
 import numpy as np
 import pytest
 import torch
+from gymnasium.spaces import Box
 
 import worldsim
 from tests.blocks import record_block
@@ -102,6 +103,31 @@ def test_what_is_held_out_is_not_trained_on_and_its_cost_is_on_the_card(tmp_path
     for share, message in ((1.0, "a share of the episodes"), (1e-9, "leaves 12 to train on and 0 to test on")):
         with pytest.raises(BadInput, match=message):
             tiny(tmp_path, held_out=share, out=tmp_path / "none").run()
+
+
+@pytest.mark.parametrize("preset", ["published", "takecover-fast"])
+def test_a_game_that_is_its_own_mirror_image_is_seen_twice(preset: str, tmp_path: Path) -> None:
+    recording = record_block(tmp_path / "recording")
+    plain, twice = tiny(tmp_path, preset=preset), tiny(tmp_path, preset=preset, mirror=1, out=tmp_path / "twice")
+    plain.run()
+    twice.run()
+    (latents,) = (tmp_path / "twice" / "latents").iterdir()
+    assert len(np.load(latents)) == 2 * recording.num_frames
+    models = [worldsim.load(tmp_path / name).model for name in ("world", "twice")]
+    for part in ("vision", "memory"):
+        pairs = zip(*(getattr(model, part).parameters() for model in models), strict=True)
+        assert not all(torch.equal(a, b) for a, b in pairs)
+
+
+def test_mirrors_need_a_number_with_two_sides(tmp_path: Path) -> None:
+    record_block(tmp_path / "recording")
+    record_block(tmp_path / "discrete", actions="discrete")
+    with pytest.raises(BadInput, match="--mirror is the number, from 0, of a value in a Box action, got 2"):
+        tiny(tmp_path, mirror=2).run()
+    with pytest.raises(BadInput, match="got 0 for Discrete"):
+        replace(tiny(tmp_path, mirror=0), recording=tmp_path / "discrete").run()
+    with pytest.raises(BadInput, match="another range on each side"):
+        tiny(tmp_path, mirror=0).check_mirror(Box(np.float32([-1, 0]), np.float32([2, 1])))
 
 
 def test_given_fields_change_the_preset() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -35,9 +35,11 @@ class LatentBatch(NamedTuple):
 
 @torch.inference_mode()
 def encode(
-    vision: ConvVAE, recording: Recording, path: Path, dtype: torch.dtype = torch.float32
+    vision: ConvVAE, recording: Recording, path: Path, dtype: torch.dtype = torch.float32, mirror: bool = False
 ) -> NDArray[np.float16]:
     """Mean and log-variance of every frame, episode after episode: (frames, 2, Z) float16, mapped from ``path``.
+
+    With ``mirror`` those of the frames mirrored left to right come after all: (2 frames, 2, Z).
 
     As in the released code both are kept, so that z can be drawn anew each time. Frames are read one episode at a
     time; the file is written under another name and renamed when it is whole. ``dtype`` is that of the convolutions.
@@ -45,20 +47,30 @@ def encode(
     device = next(vision.parameters()).device
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")  # two jobs may encode at once
-    shape = (recording.num_frames, 2, vision.config.latent)
+    shape = (recording.num_frames * (1 + mirror), 2, vision.config.latent)
     out = np.lib.format.open_memmap(partial, mode="w+", dtype=np.float16, shape=shape)
     done = 0
     for episode in recording.episodes():
         for part in np.array_split(episode.frames, -(-len(episode.frames) // _AT_ONCE)):
-            seen = to_unit(shrink(torch.from_numpy(part).to(device)))
-            with torch.autocast(device.type, torch.bfloat16, enabled=dtype == torch.bfloat16):
-                posterior = vision.encode(seen)
-            out[done : done + len(part)] = torch.stack(posterior, 1).half().cpu().numpy()
+            frames = torch.from_numpy(part).to(device)
+            for turned in range(1 + mirror):
+                seen = to_unit(shrink(frames.flip(2) if turned else frames))
+                with torch.autocast(device.type, torch.bfloat16, enabled=dtype == torch.bfloat16):
+                    posterior = vision.encode(seen)
+                place = done + turned * recording.num_frames
+                out[place : place + len(part)] = torch.stack(posterior, 1).half().cpu().numpy()
             done += len(part)
     out.flush()
     del out
     os.replace(partial, path)
     return np.load(path, mmap_mode="r")
+
+
+def mirrored(actions: NDArray[Any], number: int) -> NDArray[Any]:
+    """Actions (..., A) of which one number has changed its sign."""
+    signs = np.ones(actions.shape[-1], actions.dtype)
+    signs[number] = -1
+    return actions * signs
 
 
 class LatentEpisodes:
@@ -73,18 +85,27 @@ class LatentEpisodes:
         length: most steps of a stretch.
         batch_size: stretches in a batch (of one process).
         seed: of the shuffle and the places.
+        mirror: the number of an action that changes its sign in the mirrored half of the latents, if they have one.
     """
 
     def __init__(
-        self, latents: NDArray[np.float16], recording: Recording, length: int, batch_size: int, seed: int
+        self,
+        latents: NDArray[np.float16],
+        recording: Recording,
+        length: int,
+        batch_size: int,
+        seed: int,
+        mirror: int | None = None,
     ) -> None:
         self.latents, self.length, self.batch_size, self.seed = latents, length, batch_size, seed
-        self.lengths = recording.lengths
-        rows = [recording.locate(i) for i in range(len(recording))]
+        self.mirror, self._real = mirror, len(recording)
+        times = 1 if mirror is None else 2
+        self.lengths = np.tile(recording.lengths, times)
+        rows = [recording.locate(i) for i in range(len(recording))] * times
         self._steps = [(recording.shards[s], int(recording.shards[s].first_step[row]), row) for s, row in rows]
         self._first_frame = np.cumsum(self.lengths + 1) - self.lengths - 1  # (E,) row in latents
         pieces = -(-self.lengths // length)
-        self._episode = np.repeat(np.arange(len(recording)), pieces)  # (stretches,)
+        self._episode = np.repeat(np.arange(len(self.lengths)), pieces)  # (stretches,)
         self._piece = np.arange(len(self._episode)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
 
     def batch(self, index: int, rank: int = 0, world_size: int = 1) -> LatentBatch:
@@ -116,6 +137,9 @@ class LatentEpisodes:
             frame, step = int(self._first_frame[episode]) + begin, step + begin
             both[b, : n + 1] = self.latents[frame : frame + n + 1]
             acted[b, :n] = shard.actions[step : step + n]
+            if episode >= self._real:
+                assert self.mirror is not None
+                acted[b, :n] = mirrored(acted[b, :n], self.mirror)
             rewards[b, :n] = shard.rewards[step : step + n]
             ended[b, n - 1] = shard.terminated[row] and begin + n == total
             first[b, 0] = begin == 0

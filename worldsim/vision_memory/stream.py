@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from worldsim.data.recording import Recording
 from worldsim.errors import BadInput
-from worldsim.vision_memory.latents import LatentBatch
+from worldsim.vision_memory.latents import LatentBatch, mirrored
 
 
 class LatentStream:
@@ -30,13 +30,20 @@ class LatentStream:
         length: steps of a window.
         batch_size: rows (of one process).
         seed: of the shuffles.
+        mirror: the number of an action that changes its sign in the mirrored half of the latents, if they have one.
     """
 
     def __init__(
-        self, latents: NDArray[np.float16], recording: Recording, length: int, batch_size: int, seed: int
+        self,
+        latents: NDArray[np.float16],
+        recording: Recording,
+        length: int,
+        batch_size: int,
+        seed: int,
+        mirror: int | None = None,
     ) -> None:
         self.latents, self.batch_size, self.seed = latents, batch_size, seed
-        self.lengths = recording.lengths
+        self.lengths = np.tile(recording.lengths, 1 if mirror is None else 2)
         self._first_frame = np.cumsum(self.lengths + 1) - self.lengths - 1  # (E,) row in latents
         self._first_step = np.cumsum(self.lengths) - self.lengths  # (E,) row in actions
         actions, rewards = [], []
@@ -46,6 +53,8 @@ class LatentStream:
             begin = int(shard.first_step[row])
             actions.append(shard.actions[begin : begin + int(self.lengths[i])])
             rewards.append(shard.rewards[begin : begin + int(self.lengths[i])])
+        if mirror is not None:
+            actions, rewards = [*actions, *(mirrored(part, mirror) for part in actions)], 2 * rewards
         self._actions, self._rewards = np.concatenate(actions), np.concatenate(rewards)  # some bytes a step
         self.length = min(length, (len(self._actions) - 1) // batch_size)
         if self.length < 1:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import time
 from dataclasses import dataclass, fields, replace
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import torch
+from gymnasium import Space
+from gymnasium.spaces import Box
 from numpy.typing import NDArray
 
 from worldsim.checkpoint import World
@@ -77,6 +79,9 @@ class TrainVisionMemory(TrainCommand):
     """Adam's for M."""
     action_weight: float | None = None
     """Above 0 M also learns what the player does next, with this weight (the paper's iterative procedure)."""
+    mirror: int | None = None
+    """For games that are their own mirror image: V and M also learn from every episode mirrored left to right. The
+    number of the action that then changes its sign (0: the first, such as steering)."""
     held_out: float = 0.0
     """Share of the episodes that are not trained on: what they cost M joins the log and the card as held_out_loss and
     so on, beside seen_loss of some that are. Where these lie far apart, M knows its episodes by heart."""
@@ -99,6 +104,7 @@ class TrainVisionMemory(TrainCommand):
         if not self.settings.vision_steps and not self.start_from:
             raise BadInput("--vision-steps 0 keeps the V of another world, expected --start-from WORLD, got none")
         whole, began = Recording(self.recording), time.perf_counter()
+        self.check_mirror(whole.action_space)
         recording, held_out = self.split(whole)
         model = self.untrained(whole)
         seen = [self.fit_vision(model.vision, recording)] if self.settings.vision_steps else []
@@ -114,6 +120,17 @@ class TrainVisionMemory(TrainCommand):
             vision_seconds=round(sum(part.seconds for part in seen), 1),
             total_seconds=round(time.perf_counter() - began, 1),
         )
+
+    def check_mirror(self, space: Space[Any]) -> None:
+        """Refuse what has no such number."""
+        if self.mirror is None:
+            return
+        if not isinstance(space, Box) or len(space.shape) != 1 or not 0 <= self.mirror < space.shape[0]:
+            raise BadInput(f"--mirror is the number, from 0, of a value in a Box action, got {self.mirror} for {space}")
+        if space.low[self.mirror] != -space.high[self.mirror]:
+            raise BadInput(
+                f"--mirror {self.mirror} would change the sign of a value with another range on each side of 0"
+            )
 
     def split(self, recording: Recording) -> tuple[Recording, Recording | None]:
         """What is trained on, and what is held out."""
@@ -163,7 +180,11 @@ class TrainVisionMemory(TrainCommand):
         def pictures(step: int, rank: int, world_size: int) -> Pictures:
             batch = windows.batch(step, rank, world_size)
             seen = torch.cat([torch.ones_like(batch.mask[:, :1]), batch.mask], 1)  # frame t+1 follows step t
-            return Pictures(shrink(batch.frames.flatten(0, 1)), seen.flatten())
+            frames = batch.frames  # (B, T+1, H, W, C)
+            if self.mirror is not None:
+                frames = torch.cat([frames[::2], frames[1::2].flip(3)])
+                seen = torch.cat([seen[::2], seen[1::2]])
+            return Pictures(shrink(frames.flatten(0, 1)), seen.flatten())
 
         colours = None
         if settings.colour_weights:
@@ -186,7 +207,7 @@ class TrainVisionMemory(TrainCommand):
         settings = self.settings
         latents = self.latents(model.vision, recording)
         cut = LatentStream if settings.carry else LatentEpisodes
-        episodes = cut(latents, recording, settings.length, settings.memory_batch, self.seed)
+        episodes = cut(latents, recording, settings.length, settings.memory_batch, self.seed, self.mirror)
         rows = settings.memory_batch if settings.carry else 0
         objective = MemoryObjective(model, settings.done_weight, settings.outcome_weight, settings.action_weight, rows)
         config = self.fit_config(
@@ -203,15 +224,17 @@ class TrainVisionMemory(TrainCommand):
 
     def stretches(self, vision: ConvVAE, recording: Recording) -> list[LatentBatch]:
         """Some to look at, drawn at random."""
-        drawn = LatentEpisodes(self.latents(vision, recording), recording, _CHECKED_STEPS, _CHECKED_ROWS, self.seed)
+        latents = self.latents(vision, recording)
+        drawn = LatentEpisodes(latents, recording, _CHECKED_STEPS, _CHECKED_ROWS, self.seed, self.mirror)
         return [drawn.batch(i) for i in range(POOL)]
 
     def latents(self, vision: ConvVAE, recording: Recording) -> NDArray[np.float16]:
         """The encoded recording, from ``out/latents`` if this V has encoded this recording before."""
-        digest = hashlib.blake2b(repr((recording.num_frames, recording.lengths.tolist())).encode(), digest_size=8)
+        what = (recording.num_frames, recording.lengths.tolist(), *(["mirrored"] if self.mirror is not None else []))
+        digest = hashlib.blake2b(repr(what).encode(), digest_size=8)
         for parameter in vision.parameters():
             digest.update(parameter.detach().cpu().numpy().tobytes())
         path = self.out / "latents" / f"{digest.hexdigest()}.npy"
         dtype = torch.bfloat16 if self.precision == "bf16-mixed" else torch.float32
-        in_first(lambda: encode(vision, recording, path, dtype), path)
+        in_first(lambda: encode(vision, recording, path, dtype, self.mirror is not None), path)
         return np.load(path, mmap_mode="r")
