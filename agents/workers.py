@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any
 
 from worldsim.errors import WorkerDied
+from worldsim.sigterm import leave
 
 Work = Callable[..., Any]
 Make = Callable[[], Work]
@@ -109,6 +110,8 @@ class Workers:
 def _serve(pipe: Connection, make: Make) -> None:
     """One process: jobs in, results out, until the other end of the pipe is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that saves
+    signal.signal(signal.SIGTERM, leave)
+    work: Any = None
     try:
         work = make()
         while True:
@@ -118,3 +121,6 @@ def _serve(pipe: Connection, make: Make) -> None:
         return
     except Exception as error:  # whatever it is, the run must end with it
         pipe.send((False, f"{type(error).__name__}: {' '.join(str(error).split())}"))
+    finally:
+        if callable(close := getattr(work, "close", None)):
+            close()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import time
 
+from tests.engines import Engine
+
 
 class Doubler:
     """Doubles numbers, says in which process, and can be made to fail, to die or to be slow."""
@@ -16,6 +18,19 @@ class Doubler:
             os._exit(3)
         time.sleep(0.02)
         return 2 * number, os.getpid()
+
+
+class Owner:
+    """Has a process of its own."""
+
+    def __init__(self, folder: str) -> None:
+        self.engine = Engine(folder)
+
+    def __call__(self) -> int:
+        return os.getpid()
+
+    def close(self) -> None:
+        self.engine.close()
 
 
 class Broken:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 import types
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 from gymnasium.error import DependencyNotInstalled
 
-from tests.agents.jobs import Broken, Doubler
+from tests.agents.jobs import Broken, Doubler, Owner
+from tests.engines import running
 from worldsim.agents.ray_workers import RayWorkers
 from worldsim.agents.workers import Alone, Workers
 from worldsim.errors import WorkerDied
@@ -34,6 +37,16 @@ def test_work_that_fails_says_why() -> None:
     with Workers(1, Broken) as workers, pytest.raises(WorkerDied, match="OSError: no such game"):
         workers.map([(1,)])
     assert Alone(Doubler).map([(4,), (5,)])[1][0] == 10
+
+
+@pytest.mark.skipif(not Path("/proc").exists(), reason="looks processes up in /proc")
+@pytest.mark.parametrize("sent", [False, True])
+def test_what_a_worker_made_is_closed_also_after_a_sigterm(sent: bool, tmp_path: Path) -> None:
+    with Workers(1, partial(Owner, str(tmp_path))) as workers:
+        assert workers.map([()]) == [workers.processes[0].pid]
+        if sent:
+            workers.processes[0].terminate()
+    assert running(tmp_path) == []
 
 
 def test_ray_does_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

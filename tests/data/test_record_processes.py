@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import resource
 import signal
@@ -14,6 +15,7 @@ import pytest
 
 import tests.data.toy as toy
 from tests.data.made import same
+from tests.engines import running
 from worldsim.data.record import record
 from worldsim.data.recording import Recording
 
@@ -32,7 +34,14 @@ def start(out: Path, *args: str, env_kwargs: str = SLOW, most: int | None = None
     command += ["--env-kwargs", env_kwargs, "--shard-frames", "60", *args]
     env = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
     return subprocess.Popen(
-        command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=limit, cwd=out.parent
+        command,
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=limit,
+        cwd=out.parent,
+        start_new_session=True,
     )
 
 
@@ -112,6 +121,20 @@ def test_ctrl_c_keeps_what_is_finished(tmp_path: Path) -> None:
     kept = len(Recording(folder))
     assert kept > before  # also of the shard that was open
     assert f"{kept:,} episodes" in line
+
+
+@pytest.mark.skipif(not Path("/proc").exists(), reason="looks processes up in /proc")
+def test_a_sigterm_to_all_its_processes_ends_games_that_are_processes_themselves(tmp_path: Path) -> None:
+    engines = tmp_path / "engines"
+    engines.mkdir()
+    kwargs = json.dumps({"delay": 0.002, "engine": str(engines)})
+    process = start(tmp_path / "r", "--episodes", "500", "--processes", "2", env_kwargs=kwargs)
+    wait_for_shards(tmp_path / "r", 1, process)
+    os.killpg(process.pid, signal.SIGTERM)
+    code, _, line = finish(process)
+    assert code != 0
+    assert "the same command goes on from there" in line
+    assert running(engines) == []
 
 
 @pytest.mark.parametrize("first", [0, 5])

@@ -10,6 +10,8 @@ import numpy as np
 from gymnasium.spaces import Box, Discrete
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
+from tests.engines import Engine
+
 SHAPE = (6, 5, 3)
 LONGEST = 40
 
@@ -20,7 +22,8 @@ class Toy(gym.Env[Any, Any]):
     metadata = {"render_modes": ["rgb_array"], "render_fps": 10}
     observation_space = Box(0, 255, SHAPE, np.uint8)
 
-    def __init__(self, box: bool = False, delay: float = 0.0, render_mode: str | None = None) -> None:
+    def __init__(self, box: bool = False, delay: float = 0.0, engine: str = "", render_mode: str | None = None) -> None:
+        self.engine = Engine(engine) if engine else None
         self.action_space = Box(-1.0, np.array([2.0, 3.0], np.float32)) if box else Discrete(3, start=1)
         self.delay, self.render_mode = delay, render_mode
 
@@ -46,6 +49,10 @@ class Toy(gym.Env[Any, Any]):
 
     def render(self) -> Any:
         return self._frame()
+
+    def close(self) -> None:
+        if self.engine is not None:
+            self.engine.close()
 
 
 class ToyVector(SyncVectorEnv):
