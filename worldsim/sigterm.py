@@ -8,7 +8,13 @@ from typing import Any
 
 
 def leave(number: int, frame: Any) -> None:
-    """A worker's answer to SIGTERM: out through every ``finally``, so that a game that is a process ends, too."""
+    """A worker's answer to SIGTERM: out through every ``finally``, so that a game that is a process ends, too.
+
+    Another SIGTERM, of a parent that was told as well, would stop that; a game that does not close gets ten seconds.
+    """
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if hasattr(signal, "alarm"):
+        signal.alarm(10)
     raise SystemExit(128 + number)
 
 
