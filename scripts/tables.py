@@ -9,9 +9,10 @@ GAME.json (worldsim evaluate-world), ``bench`` of bench.json (worldsim bench), `
 ``bench-gamegan`` of bench-gamegan.json (worldsim bench --only gamegan), ``worlds`` of the bundled worlds' own
 config.json, ``table1`` of gamegan_rows.jsonl (scripts/gamegan_table1.py), ``parts`` of gamegan_parts.jsonl
 (scripts/gamegan_parts.py), ``takecover``, ``takecover-small`` and ``takecover-ppo`` of takecover_rows.jsonl,
-takecover_small.jsonl and takecover_ppo.jsonl (rows.jsonl of scripts/takecover.py), ``sweep`` of takecover-sweep-*.json
-(scripts/takecover_sweep.py) and ``carracing`` of carracing_rows.jsonl (rows.jsonl of scripts/carracing.py). The scores
-on the cards of the bundled worlds are written too.
+takecover_small.jsonl, takecover_ppo.jsonl and takecover_fourth.jsonl (rows.jsonl of scripts/takecover.py), ``held-out``
+of takecover-held-out.jsonl (lines of a memory.jsonl of worldsim train vision-memory --held-out), ``sweep`` of
+takecover-sweep-*.json (scripts/takecover_sweep.py) and ``carracing`` of carracing_rows.jsonl (rows.jsonl of
+scripts/carracing.py). The scores on the cards of the bundled worlds are written too.
 """
 
 from __future__ import annotations
@@ -172,6 +173,15 @@ def of_script(script: str, function: str, rows: str) -> str:
     return text
 
 
+def held_out(lines: Sequence[dict[str, Any]]) -> str:
+    """What M pays for games that it trains on and for those it does not."""
+    parts = ("seen_done_nats", "held_out_done_nats", "seen_nats_per_dim", "held_out_nats_per_dim")
+    heads = ("an ending, trained on", "held out", "a dimension of z, trained on", "held out")
+    return table(
+        ["update", *heads], [[f"{line['step']:,}", *(f"{line[part]:.4f}" for part in parts)] for line in lines]
+    )
+
+
 def sweep() -> str:
     """TakeCover without looking."""
     files = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(MEASURED.glob("takecover-sweep-*.json"))]
@@ -267,6 +277,8 @@ def filled(page: str) -> str:
                 "takecover-small": lambda: trials(read(MEASURED / "takecover_small.jsonl")),
                 "sweep": sweep,
                 "takecover-ppo": lambda: trials(read(MEASURED / "takecover_ppo.jsonl")),
+                "takecover-fourth": lambda: trials(read(MEASURED / "takecover_fourth.jsonl")),
+                "held-out": lambda: held_out(read(MEASURED / "takecover-held-out.jsonl")),
                 "carracing": lambda: trials(read(MEASURED / "carracing_rows.jsonl")),
             }
             if name not in tables:
