@@ -94,6 +94,7 @@ def test_what_is_held_out_is_not_trained_on_and_its_cost_is_on_the_card(tmp_path
     world = worldsim.load(tmp_path / "world")
     assert world.provenance["frames"] == learned.num_frames < recording.num_frames
     losses = world.provenance["losses"]
+    assert world.provenance["held_out"] == 0.3
     assert {"held_out_nats_per_dim", "seen_nats_per_dim", "held_out_outcome_nats"} <= set(losses)
     assert len(list((tmp_path / "world" / "latents").iterdir())) == 2
     job = tiny(tmp_path, held_out=0.3)
@@ -113,6 +114,7 @@ def test_a_game_that_is_its_own_mirror_image_is_seen_twice(preset: str, tmp_path
     twice.run()
     (latents,) = (tmp_path / "twice" / "latents").iterdir()
     assert len(np.load(latents)) == 2 * recording.num_frames
+    assert worldsim.load(tmp_path / "twice").provenance["mirror"] == 1
     models = [worldsim.load(tmp_path / name).model for name in ("world", "twice")]
     for part in ("vision", "memory"):
         pairs = zip(*(getattr(model, part).parameters() for model in models), strict=True)

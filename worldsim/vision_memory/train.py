@@ -119,6 +119,8 @@ class TrainVisionMemory(TrainCommand):
             vision_steps=sum(part.steps for part in seen),
             vision_seconds=round(sum(part.seconds for part in seen), 1),
             total_seconds=round(time.perf_counter() - began, 1),
+            **({} if self.mirror is None else {"mirror": self.mirror}),
+            **({"held_out": self.held_out} if self.held_out else {}),
         )
 
     def check_mirror(self, space: Space[Any]) -> None:
