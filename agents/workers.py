@@ -29,8 +29,7 @@ class Alone:
 
     def close(self) -> None:
         """Close what was made."""
-        if callable(close := getattr(self._work, "close", None)):
-            close()
+        _close(self._work)
 
 
 class Workers:
@@ -107,6 +106,11 @@ class Workers:
         self.close()
 
 
+def _close(work: Any) -> None:
+    if callable(close := getattr(work, "close", None)):
+        close()
+
+
 def _serve(pipe: Connection, make: Make) -> None:
     """One process: jobs in, results out, until the other end of the pipe is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that saves
@@ -122,5 +126,4 @@ def _serve(pipe: Connection, make: Make) -> None:
     except Exception as error:  # whatever it is, the run must end with it
         pipe.send((False, f"{type(error).__name__}: {' '.join(str(error).split())}"))
     finally:
-        if callable(close := getattr(work, "close", None)):
-            close()
+        _close(work)

@@ -290,9 +290,8 @@ def install(args: Args, known: str, rows: list[dict[str, Any]]) -> None:
     """World and agent into the package; real scores have no say in which agent it is."""
     best = max(rows, key=lambda row: row["dream"]["mean"])
     world, target = worldsim.load(known), bundled_folder(NAME)
-    if not args.world:  # each began with the weights of the one before, so all of their training is in the last
-        places = [args.start_from, *(args.out / (NAME if k == 1 else f"{NAME}-{k}") for k in range(1, args.rounds + 1))]
-        made = [worldsim.load(place) for place in places if place]
+    if args.rounds > 1:  # each began with the weights of the one before, so all of their training is in the last
+        made = [worldsim.load(args.out / (NAME if k == 1 else f"{NAME}-{k}")) for k in range(1, args.rounds + 1)]
         for what in ("steps", "seconds", "vision_steps", "vision_seconds", "total_seconds"):
             world.provenance[what] = round(sum(one.provenance[what] for one in made), 1)
     how = "PPO" if args.ppo_steps else "CMA-ES"

@@ -6,6 +6,7 @@ constants: Stafford's mix 13) of a counter. `worldsim.noise` does the same on te
 
 from __future__ import annotations
 
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,11 @@ def key(*numbers: int) -> int:
     for number in numbers:
         state = mix(state * _GOLDEN + np.array([number % (1 << 64)], np.uint64) + _GOLDEN)
     return int(state[0])
+
+
+def named_key(*parts: int | str) -> int:
+    """A seed in [0, 2**63) that differs wherever any part differs, also a word."""
+    return int.from_bytes(blake2b(repr(parts).encode(), digest_size=8).digest(), "little") >> 1
 
 
 def uniforms(keys: NDArray[np.uint64], steps: NDArray[Any], columns: int) -> NDArray[np.float64]:

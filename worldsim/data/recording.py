@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from copy import copy
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 from gymnasium import Space
 from numpy.typing import NDArray
 
+from worldsim.data.chance import named_key
 from worldsim.data.episode import Episode
 from worldsim.data.shard import About as About
 from worldsim.data.shard import read_shard as read_shard
@@ -124,8 +124,7 @@ class Recording:
         parts: tuple[list[tuple[int, int]], ...] = ([], [])
         for number, row in self._rows:
             shard = self.shards[number]
-            name = repr((seed, shard.about.seed, shard.about.policy, int(shard.indices[row])))
-            drawn = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "little") / 2**64
+            drawn = named_key(seed, shard.about.seed, shard.about.policy, int(shard.indices[row])) / 2**63
             parts[drawn < share].append((number, row))
         views = copy(self), copy(self)
         for view, rows in zip(views, parts, strict=True):

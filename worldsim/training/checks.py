@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import torch
 from lightning_fabric import Fabric
 
+from worldsim.data.chance import named_key
 from worldsim.training.turns import Turn, prefix
 
 
@@ -22,14 +22,9 @@ def mean_costs(
     """
     costs: dict[str, list[float]] = {}
     for name, batches in checks.items():
-        generator = torch.Generator(fabric.device).manual_seed(key_of(seed, name))
+        generator = torch.Generator(fabric.device).manual_seed(named_key(seed, name))
         for batch, turn in product(batches, turns):
             loss, logs = objective.loss(fabric.to_device(batch), generator, turn.name)
             for key, value in {"loss": loss, **logs}.items():
                 costs.setdefault(f"{prefix(turn, turns)}{name}_{key}", []).append(float(value))
     return {key: sum(values) / len(values) for key, values in costs.items()}
-
-
-def key_of(*parts: int | str) -> int:
-    """A seed that differs wherever any part differs."""
-    return int.from_bytes(hashlib.blake2b(repr(parts).encode(), digest_size=8).digest(), "little") >> 1

@@ -21,9 +21,10 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
+from worldsim.data.chance import named_key
 from worldsim.errors import BadInput, Stopped
 from worldsim.heap import keep_freed_memory
-from worldsim.training.checks import key_of, mean_costs
+from worldsim.training.checks import mean_costs
 from worldsim.training.config import FitConfig
 from worldsim.training.log import TrainingLog
 from worldsim.training.moving_average import MovingAverage
@@ -199,7 +200,7 @@ class _Run:
         fabric, several = self.fabric, len(self.turns) > 1
         try:
             for index, turn in enumerate(self.turns):
-                key = key_of(self.config.seed, self.step, fabric.global_rank, index)
+                key = named_key(self.config.seed, self.step, fabric.global_rank, index)
                 _seed_global(key, fabric.device)
                 generator = torch.Generator(fabric.device).manual_seed(key)
                 if several:
