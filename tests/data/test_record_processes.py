@@ -18,6 +18,7 @@ from tests.data.made import same
 from tests.engines import running
 from worldsim.data.record import record
 from worldsim.data.recording import Recording
+from worldsim.data.source import make_source
 
 ROOT = Path(__file__).resolve().parents[2]
 SLOW = '{"delay": 0.002}'  # seconds a step; half of the 40 steps on average
@@ -121,6 +122,18 @@ def test_ctrl_c_keeps_what_is_finished(tmp_path: Path) -> None:
     kept = len(Recording(folder))
     assert kept > before  # also of the shard that was open
     assert f"{kept:,} episodes" in line
+
+
+def test_closing_does_not_mind_processes_that_are_gone() -> None:
+    source = make_source(toy.__name__ + ":Test/Toy-v0", None, {}, 10, 2)
+    source.reset([1, 2])
+    gone, other = source.venv.processes  # type: ignore[attr-defined]
+    gone.kill()
+    gone.join(10)
+    source.close()
+    other.join(10)
+    assert not other.is_alive()
+    source.close()
 
 
 @pytest.mark.skipif(not Path("/proc").exists(), reason="looks processes up in /proc")

@@ -132,7 +132,7 @@ def record(
                     raise Stopped(f"stopped; {writer.kept} are in {out}; the same command goes on from there")
     finally:
         if isinstance(env, str):
-            source.venv.close()
+            source.close()
     return Recording(out)
 
 

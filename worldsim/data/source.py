@@ -148,6 +148,20 @@ class Source:
             last[row] = final["frame"] if self.rendered else final
         return Played(observations, frames, last, rewards, terminated, truncated)
 
+    def close(self) -> None:
+        """End the games; processes that are gone already, as after a SIGTERM to all of them, do not matter."""
+        try:
+            self.venv.close()
+        except (EOFError, BrokenPipeError, ConnectionResetError):
+            if not isinstance(self.venv, AsyncVectorEnv):
+                raise
+            self._end(self.venv)
+
+    def _end(self, venv: AsyncVectorEnv) -> None:
+        for process in venv.processes:
+            process.terminate()
+        venv.closed = True  # its own close() would wait for the dead ones
+
     @contextmanager
     def _watched(self) -> Iterator[None]:
         """A process that went away is named; without processes this does nothing."""
@@ -160,9 +174,7 @@ class Source:
                 process.join(1.0 if process.exitcode is None else 0)
             codes = [process.exitcode for process in self.venv.processes]
             dead = next((i for i, code in enumerate(codes) if code is not None), 0)
-            for process in self.venv.processes:
-                process.terminate()
-            self.venv.closed = True  # its own close() would wait for the dead one
+            self._end(self.venv)
             raise WorkerDied(
                 f"process {dead} of {len(codes)} that play {self.env_id} died (exit code {codes[dead]}); finished "
                 "episodes are kept, the same command goes on from there"
