@@ -12,6 +12,7 @@ from tests.blocks import record_block
 from worldsim.data.recording import Recording
 from worldsim.vae.conv_vae import ConvVAE, ConvVAEConfig
 from worldsim.vae.images import shrink, to_unit
+from worldsim.vision_memory.encoded import Encoded
 from worldsim.vision_memory.latents import LatentEpisodes, encode
 
 
@@ -60,7 +61,7 @@ def test_mirrored_stretches_have_one_number_of_their_actions_turned(recording: R
     """The latents say which frame they are, from 1000 on of the mirrored half."""
     both = np.concatenate([numbered(recording)] * 2)
     both[recording.num_frames :, 0, 0] += 1000
-    data, found = LatentEpisodes(both, recording, 100, 5, seed=0, mirror=1), set()
+    data, found = LatentEpisodes(Encoded(both, recording, mirror=1), 100, 5, seed=0), set()
     for index in range(24):
         batch = data.batch(index)
         for row in range(5):
@@ -74,7 +75,7 @@ def test_mirrored_stretches_have_one_number_of_their_actions_turned(recording: R
 
 @pytest.mark.parametrize("length", [6, 100])
 def test_stretches_are_what_was_recorded(recording: Recording, length: int) -> None:
-    data = LatentEpisodes(numbered(recording), recording, length, 5, seed=0)
+    data = LatentEpisodes(Encoded(numbered(recording), recording), length, 5, seed=0)
     inside = 0
     for index in range(40):
         batch = data.batch(index)
@@ -96,14 +97,14 @@ def test_stretches_are_what_was_recorded(recording: Recording, length: int) -> N
 
 
 def test_an_epoch_shows_every_stretch_once(recording: Recording) -> None:
-    data = LatentEpisodes(numbered(recording), recording, 100, 5, seed=0)
+    data = LatentEpisodes(Encoded(numbered(recording), recording), 100, 5, seed=0)
     seen = [int(e) for index in range(48) for e in data.batch(index).mu[:, 0, 0]]  # 6 pools of 40: 8 epochs of 30
     assert sorted(seen) == sorted(list(range(30)) * 8)
 
 
 def test_batches_are_a_function_of_seed_number_and_rank(recording: Recording) -> None:
     def batch(index: int, seed: int = 0, rank: int = 0, world_size: int = 1) -> list[float]:
-        data = LatentEpisodes(numbered(recording), recording, 6, 4, seed)
+        data = LatentEpisodes(Encoded(numbered(recording), recording), 6, 4, seed)
         return data.batch(index, rank, world_size).mu[:, 0].flatten().tolist()
 
     assert batch(7) == batch(7)
@@ -113,6 +114,6 @@ def test_batches_are_a_function_of_seed_number_and_rank(recording: Recording) ->
 
 
 def test_batches_hold_episodes_of_like_length(recording: Recording) -> None:
-    data = LatentEpisodes(numbered(recording), recording, 100, 4, seed=0)
+    data = LatentEpisodes(Encoded(numbered(recording), recording), 100, 4, seed=0)
     kept = [float(data.batch(i).mask.float().mean()) for i in range(40)]
     assert np.mean(kept) > 0.8

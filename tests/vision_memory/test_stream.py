@@ -9,6 +9,7 @@ import torch
 from tests.blocks import record_block
 from worldsim.data.recording import Recording
 from worldsim.errors import BadInput
+from worldsim.vision_memory.encoded import Encoded
 from worldsim.vision_memory.stream import LatentStream
 
 
@@ -25,7 +26,7 @@ def numbered(recording: Recording) -> np.ndarray:
 
 
 def test_windows_follow_each_other_through_whole_episodes(recording: Recording) -> None:
-    stream = LatentStream(numbered(recording), recording, 7, 3, seed=1)
+    stream = LatentStream(Encoded(numbered(recording), recording), 7, 3, seed=1)
     along = (recording.num_steps - 1) // 3
     windows = [stream.batch(i) for i in range(along // 7)]
     assert [float(w.carried[0]) for w in windows] == [0.0] + [1.0] * (len(windows) - 1)
@@ -51,7 +52,7 @@ def test_windows_follow_each_other_through_whole_episodes(recording: Recording) 
 def test_the_reel_can_have_a_mirrored_half(recording: Recording) -> None:
     both = np.concatenate([numbered(recording)] * 2)
     both[recording.num_frames :, 0, 0] += 1000
-    stream, turned = LatentStream(both, recording, 7, 3, seed=1, mirror=0), 0
+    stream, turned = LatentStream(Encoded(both, recording, mirror=0), 7, 3, seed=1), 0
     for window in (stream.batch(i) for i in range((2 * recording.num_steps - 1) // 3 // 7)):
         for b in range(3):
             for t in range(7):
@@ -63,17 +64,22 @@ def test_the_reel_can_have_a_mirrored_half(recording: Recording) -> None:
 
 
 def test_epochs_are_shuffled_and_processes_share_the_rows(recording: Recording) -> None:
-    stream = LatentStream(numbered(recording), recording, 7, 4, seed=1)
+    stream = LatentStream(Encoded(numbered(recording), recording), 7, 4, seed=1)
     per_epoch = ((recording.num_steps - 1) // 4) // 7
     assert not torch.equal(stream.batch(0).mu, stream.batch(per_epoch).mu)
     assert float(stream.batch(per_epoch).carried[0]) == 0
-    assert torch.equal(stream.batch(3).mu, LatentStream(numbered(recording), recording, 7, 4, seed=1).batch(3).mu)
-    halves = LatentStream(numbered(recording), recording, 7, 2, seed=1)
+    assert torch.equal(
+        stream.batch(3).mu, LatentStream(Encoded(numbered(recording), recording), 7, 4, seed=1).batch(3).mu
+    )
+    halves = LatentStream(Encoded(numbered(recording), recording), 7, 2, seed=1)
     both = torch.cat([halves.batch(2, rank, 2).mu for rank in range(2)])
     assert torch.equal(both, stream.batch(2).mu)
 
 
 def test_too_little_play_for_so_many_rows(recording: Recording) -> None:
-    assert LatentStream(numbered(recording), recording, 999, 3, seed=1).batch(0).mu.shape[1] <= recording.num_steps // 3
+    assert (
+        LatentStream(Encoded(numbered(recording), recording), 999, 3, seed=1).batch(0).mu.shape[1]
+        <= recording.num_steps // 3
+    )
     with pytest.raises(BadInput, match="smaller memory_batch"):
-        LatentStream(numbered(recording), recording, 7, 100_000, seed=1)
+        LatentStream(Encoded(numbered(recording), recording), 7, 100_000, seed=1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from worldsim.data.chance import key, permute
 from worldsim.data.recording import Recording
 from worldsim.vae.conv_vae import ConvVAE
 from worldsim.vae.images import shrink, to_unit
+from worldsim.vision_memory.encoded import Encoded
 
 _AT_ONCE = 256  # frames encoded together
 POOL = 8  # batches that are cut from one pool of stretches sorted by length: together they are drawn at random
@@ -66,13 +67,6 @@ def encode(
     return np.load(path, mmap_mode="r")
 
 
-def mirrored(actions: NDArray[Any], number: int) -> NDArray[Any]:
-    """Actions (..., A) of which one number has changed its sign."""
-    signs = np.ones(actions.shape[-1], actions.dtype)
-    signs[number] = -1
-    return actions * signs
-
-
 class LatentEpisodes:
     """Batches of stretches of an encoded recording; ``batch`` is a pure function of (seed, index, rank).
 
@@ -80,30 +74,15 @@ class LatentEpisodes:
     places. They are shuffled anew each epoch; those of a batch are of like length, so little of it is masked.
 
     Args:
-        latents: (frames, 2, Z), from `encode`.
-        recording: that was encoded.
+        encoded: the recording as V sees it.
         length: most steps of a stretch.
         batch_size: stretches in a batch (of one process).
         seed: of the shuffle and the places.
-        mirror: the number of an action that changes its sign in the mirrored half of the latents, if they have one.
     """
 
-    def __init__(
-        self,
-        latents: NDArray[np.float16],
-        recording: Recording,
-        length: int,
-        batch_size: int,
-        seed: int,
-        mirror: int | None = None,
-    ) -> None:
-        self.latents, self.length, self.batch_size, self.seed = latents, length, batch_size, seed
-        self.mirror, self._real = mirror, len(recording)
-        times = 1 if mirror is None else 2
-        self.lengths = np.tile(recording.lengths, times)
-        rows = [recording.locate(i) for i in range(len(recording))] * times
-        self._steps = [(recording.shards[s], int(recording.shards[s].first_step[row]), row) for s, row in rows]
-        self._first_frame = np.cumsum(self.lengths + 1) - self.lengths - 1  # (E,) row in latents
+    def __init__(self, encoded: Encoded, length: int, batch_size: int, seed: int) -> None:
+        self.encoded, self.length, self.batch_size, self.seed = encoded, length, batch_size, seed
+        self.lengths = encoded.lengths
         pieces = -(-self.lengths // length)
         self._episode = np.repeat(np.arange(len(self.lengths)), pieces)  # (stretches,)
         self._piece = np.arange(len(self._episode)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
@@ -124,8 +103,8 @@ class LatentEpisodes:
     def _gather(self, stretches: NDArray[np.int64], rng: np.random.Generator) -> LatentBatch:
         episodes = self._episode[stretches]
         steps, rows = int(min(self.length, self.lengths[episodes].max())), len(stretches)
-        actions = self._steps[0][0].actions
-        both = np.zeros((rows, steps + 1, *self.latents.shape[1:]), np.float16)
+        latents, actions = self.encoded.latents, self.encoded.played(0, 0, 1)[0]
+        both = np.zeros((rows, steps + 1, *latents.shape[1:]), np.float16)
         acted = np.zeros((rows, steps, *actions.shape[1:]), actions.dtype)
         rewards, first = np.zeros((2, rows, steps), np.float32)
         ended, mask = np.zeros((2, rows, steps), bool)
@@ -133,15 +112,10 @@ class LatentEpisodes:
             total = int(self.lengths[episode])
             begin = 0 if self._piece[stretches[b]] == 0 else int(rng.integers(0, total - steps + 1))
             n = min(steps, total - begin)
-            shard, step, row = self._steps[episode]
-            frame, step = int(self._first_frame[episode]) + begin, step + begin
-            both[b, : n + 1] = self.latents[frame : frame + n + 1]
-            acted[b, :n] = shard.actions[step : step + n]
-            if episode >= self._real:
-                assert self.mirror is not None
-                acted[b, :n] = mirrored(acted[b, :n], self.mirror)
-            rewards[b, :n] = shard.rewards[step : step + n]
-            ended[b, n - 1] = shard.terminated[row] and begin + n == total
+            frame = int(self.encoded.first_frame[episode]) + begin
+            both[b, : n + 1] = latents[frame : frame + n + 1]
+            acted[b, :n], rewards[b, :n] = self.encoded.played(episode, begin, n)
+            ended[b, n - 1] = begin + n == total and self.encoded.terminated(episode)
             first[b, 0] = begin == 0
             mask[b, :n] = True
         arrays = (both[:, :, 0], both[:, :, 1], acted, rewards, ended, first, mask)

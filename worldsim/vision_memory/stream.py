@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from worldsim.data.recording import Recording
 from worldsim.errors import BadInput
-from worldsim.vision_memory.latents import LatentBatch, mirrored
+from worldsim.vision_memory.encoded import Encoded
+from worldsim.vision_memory.latents import LatentBatch
 
 
 class LatentStream:
@@ -25,42 +25,23 @@ class LatentStream:
     Differs from the paper: windows touch, where the released code skips one step between them.
 
     Args:
-        latents: (frames, 2, Z), from `worldsim.vision_memory.latents.encode`.
-        recording: that was encoded.
+        encoded: the recording as V sees it.
         length: steps of a window.
         batch_size: rows (of one process).
         seed: of the shuffles.
-        mirror: the number of an action that changes its sign in the mirrored half of the latents, if they have one.
     """
 
-    def __init__(
-        self,
-        latents: NDArray[np.float16],
-        recording: Recording,
-        length: int,
-        batch_size: int,
-        seed: int,
-        mirror: int | None = None,
-    ) -> None:
-        self.latents, self.batch_size, self.seed = latents, batch_size, seed
-        self.lengths = np.tile(recording.lengths, 1 if mirror is None else 2)
-        self._first_frame = np.cumsum(self.lengths + 1) - self.lengths - 1  # (E,) row in latents
+    def __init__(self, encoded: Encoded, length: int, batch_size: int, seed: int) -> None:
+        self.encoded, self.batch_size, self.seed = encoded, batch_size, seed
+        self.lengths = encoded.lengths
         self._first_step = np.cumsum(self.lengths) - self.lengths  # (E,) row in actions
-        actions, rewards = [], []
-        for i in range(len(recording)):
-            number, row = recording.locate(i)
-            shard = recording.shards[number]
-            begin = int(shard.first_step[row])
-            actions.append(shard.actions[begin : begin + int(self.lengths[i])])
-            rewards.append(shard.rewards[begin : begin + int(self.lengths[i])])
-        if mirror is not None:
-            actions, rewards = [*actions, *(mirrored(part, mirror) for part in actions)], 2 * rewards
-        self._actions, self._rewards = np.concatenate(actions), np.concatenate(rewards)  # some bytes a step
+        played = [encoded.played(i, 0, int(n)) for i, n in enumerate(self.lengths)]
+        self._actions, self._rewards = (np.concatenate(part) for part in zip(*played, strict=True))  # some bytes a step
         self.length = min(length, (len(self._actions) - 1) // batch_size)
         if self.length < 1:
             raise BadInput(
-                f"{recording.path} has {len(self._actions)} steps, too few for {batch_size} parallel rows; record more "
-                "or give a smaller memory_batch"
+                f"{encoded.recording.path} has {len(self._actions)} steps, too few for {batch_size} parallel rows; "
+                "record more or give a smaller memory_batch"
             )
         self._reel: tuple[int, NDArray[np.int64], NDArray[np.int64]] = (-1, self.lengths, self.lengths)
 
@@ -76,7 +57,7 @@ class LatentStream:
         which = np.searchsorted(ends, place, side="right")
         episode = order[which]
         step = place - (ends[which] - self.lengths[episode])
-        both = self.latents[self._first_frame[episode] + step]
+        both = self.encoded.latents[self.encoded.first_frame[episode] + step]
         done = (self._first_step[episode] + step)[:, :-1]
         first = step == 0
         arrays = (

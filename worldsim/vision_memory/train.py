@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from gymnasium import Space
 from gymnasium.spaces import Box
-from numpy.typing import NDArray
 
 from worldsim.checkpoint import World
 from worldsim.data.recording import Recording
@@ -27,6 +26,7 @@ from worldsim.vae.colour import colour_weights
 from worldsim.vae.conv_vae import ConvVAE
 from worldsim.vae.images import shrink
 from worldsim.vae.objective import ConvVAEObjective, Pictures
+from worldsim.vision_memory.encoded import Encoded
 from worldsim.vision_memory.latents import POOL, LatentBatch, LatentEpisodes, encode
 from worldsim.vision_memory.objective import MemoryObjective
 from worldsim.vision_memory.settings import PRESETS, Settings
@@ -207,9 +207,8 @@ class TrainVisionMemory(TrainCommand):
     ) -> FitResult:
         """Train M on the recording as V sees it."""
         settings = self.settings
-        latents = self.latents(model.vision, recording)
         cut = LatentStream if settings.carry else LatentEpisodes
-        episodes = cut(latents, recording, settings.length, settings.memory_batch, self.seed, self.mirror)
+        episodes = cut(self.encoded(model.vision, recording), settings.length, settings.memory_batch, self.seed)
         rows = settings.memory_batch if settings.carry else 0
         objective = MemoryObjective(model, settings.done_weight, settings.outcome_weight, settings.action_weight, rows)
         config = self.fit_config(
@@ -226,11 +225,10 @@ class TrainVisionMemory(TrainCommand):
 
     def stretches(self, vision: ConvVAE, recording: Recording) -> list[LatentBatch]:
         """Some to look at, drawn at random."""
-        latents = self.latents(vision, recording)
-        drawn = LatentEpisodes(latents, recording, _CHECKED_STEPS, _CHECKED_ROWS, self.seed, self.mirror)
+        drawn = LatentEpisodes(self.encoded(vision, recording), _CHECKED_STEPS, _CHECKED_ROWS, self.seed)
         return [drawn.batch(i) for i in range(POOL)]
 
-    def latents(self, vision: ConvVAE, recording: Recording) -> NDArray[np.float16]:
+    def encoded(self, vision: ConvVAE, recording: Recording) -> Encoded:
         """The encoded recording, from ``out/latents`` if this V has encoded this recording before."""
         what = (recording.num_frames, recording.lengths.tolist(), *(["mirrored"] if self.mirror is not None else []))
         digest = hashlib.blake2b(repr(what).encode(), digest_size=8)
@@ -239,4 +237,4 @@ class TrainVisionMemory(TrainCommand):
         path = self.out / "latents" / f"{digest.hexdigest()}.npy"
         dtype = torch.bfloat16 if self.precision == "bf16-mixed" else torch.float32
         in_first(lambda: encode(vision, recording, path, dtype, self.mirror is not None), path)
-        return np.load(path, mmap_mode="r")
+        return Encoded(np.load(path, mmap_mode="r"), recording, self.mirror)
