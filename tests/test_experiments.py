@@ -9,10 +9,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import gymnasium as gym
+import numpy as np
 import pytest
+from gymnasium.spaces import Box
+from stable_baselines3 import PPO
 
+import worldsim
 from tests.conftest import ROOT
 from tests.scripts import load_script
+from worldsim.agents.agent import Agent, load_agent
+from worldsim.agents.transfer import folder_of
 from worldsim.errors import BadInput
 
 TINY = "--small --vision-steps 3 --vision-batch 8 --memory-steps 3 --memory-batch 2 --length 20"
@@ -45,6 +52,37 @@ def test_what_could_only_fail_after_hours_is_refused(more: dict[str, Any], messa
     module = load_script("takecover")
     with pytest.raises(BadInput, match=message):
         module.check(module.Args(**more))
+
+
+class Features(gym.Env[Any, Any]):
+    """What an agent of takecover-vm sees."""
+
+    observation_space = Box(-np.inf, np.inf, (64 + 2 * 512,), np.float32)
+    action_space = Box(-1, 1, (1,), np.float32)
+
+
+def test_install_takes_the_agent_that_its_dream_scored_best(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module, models = load_script("takecover"), []
+    name = "dream, temperature 1.7, PPO"
+    for seed in (0, 1):
+        models.append(PPO("MlpPolicy", Features(), policy_kwargs={"net_arch": {"pi": [8], "vf": [4]}}, seed=seed))
+        seat = module.dream("takecover-vm", 1.7, precision="bf16")
+        Agent(models[-1], "ppo", seat, "it", {"steps": 1}).save(tmp_path / "agents" / folder_of(name, seed))
+    rows = [
+        {"trial": name, "seed": seed, "dream": {"mean": dream}, "real": {"mean": real}}
+        for seed, (dream, real) in enumerate([(900, 800), (1000, 700)])
+    ]
+    monkeypatch.setattr(module, "bundled_folder", lambda name: tmp_path / "package" / name)
+    module.install(module.Args(out=tmp_path, skill=4, ppo_steps=1), "takecover-vm", rows)
+    target = tmp_path / "package" / "takecover-vm"
+    agent = load_agent(target)
+    assert (agent.algo, agent.about["learned_by"], agent.about["steps"]) == ("linear", "ppo", 1)
+    assert agent.seat is not None
+    assert (agent.seat.world, agent.seat.env_kwargs["temperature"]) == (str(target), 1.7)
+    assert "by PPO" in worldsim.load(target).provenance["summary"]
+    seen = np.random.default_rng(0).normal(size=(9, 64 + 2 * 512)).astype(np.float32)
+    expected = models[1].predict(seen, deterministic=True)[0]
+    np.testing.assert_allclose(agent.model.predict(seen)[0], expected, atol=1e-5)
 
 
 @pytest.mark.slow
