@@ -27,6 +27,7 @@ from worldsim.agents.seat import Seat
 from worldsim.agents.transfer import folder_of
 from worldsim.agents.trial import RANDOM, Means, Trial, run, write
 from worldsim.bundled import bundled_folder
+from worldsim.checkpoint import World
 from worldsim.data.record import record
 from worldsim.data.recording import Recording
 from worldsim.errors import BadInput, WorkerDied
@@ -284,7 +285,7 @@ def main(args: Args) -> None:
     rows = run(trials, args.seeds, home, args.out, Means(args.real_episodes, args.workers, args.threads))
     if args.install:
         chosen = next(trial for trial in trials[1:] if trial.algo == ("ppo" if args.ppo_steps else "cma"))
-        install(args, known, [row for row in rows if row["trial"] == chosen.name])
+        install(args, known, [row for row in rows if row["trial"] in (RANDOM, chosen.name)])
     write(
         rows,
         args.out,
@@ -292,16 +293,40 @@ def main(args: Args) -> None:
     )
 
 
+def lineage(folder: Path) -> list[World]:
+    """A world and those whose weights it went on with, one after another, as far as they lie beside it."""
+    made = []
+    while (folder / "config.json").is_file() and folder.name not in [one.name for one in made]:
+        made.append(worldsim.load(folder))
+        folder = folder.parent / str(made[-1].provenance.get("started_from"))
+    return made
+
+
+def score(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of the card."""
+    return {
+        "agent": row["trial"],
+        "seed": row["seed"],
+        "steps": row.get("steps", ""),
+        "real return": "{mean:,.0f} ± {sd:,.0f}".format(**row["real"]),
+        "in the dream": "{mean:,.0f} ± {sd:,.0f}".format(**row["dream"]) if row["dream"] else "",
+        "real episodes": row["real"]["n"],
+    }
+
+
 def install(args: Args, known: str, rows: list[dict[str, Any]]) -> None:
     """World and agent into the package; real scores have no say in which agent it is."""
-    best = max(rows, key=lambda row: row["dream"]["mean"])
+    best = max((row for row in rows if row["dream"]), key=lambda row: row["dream"]["mean"])
     world, target = worldsim.load(known), bundled_folder(NAME)
-    if args.rounds > 1:  # each began with the weights of the one before, so all of their training is in the last
-        made = [worldsim.load(args.out / (NAME if k == 1 else f"{NAME}-{k}")) for k in range(1, args.rounds + 1)]
+    world.name = NAME
+    notes = list(NOTES)
+    if len(made := lineage(Path(known))) > 1:  # all of their training is in the last one's weights
         for what in ("steps", "seconds", "vision_steps", "vision_seconds", "total_seconds"):
             world.provenance[what] = round(sum(one.provenance[what] for one in made), 1)
+        notes.append(f"Trained in {len(made)} parts, each from the weights of the one before; updates are of all.")
     how = "PPO" if args.ppo_steps else "CMA-ES"
-    world.provenance |= {"summary": SUMMARY.format(skill=args.skill, algo=how), "notes": NOTES}
+    world.provenance |= {"summary": SUMMARY.format(skill=args.skill, algo=how), "notes": notes}
+    world.provenance["scores"] = [score(row) for row in rows]
     world.save(target, half=True)
     agent = load_agent(args.out / "agents" / folder_of(best["trial"], best["seed"]))
     assert agent.seat is not None

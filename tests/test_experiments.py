@@ -68,10 +68,11 @@ def test_install_takes_the_agent_that_its_dream_scored_best(tmp_path: Path, monk
         models.append(PPO("MlpPolicy", Features(), policy_kwargs={"net_arch": {"pi": [8], "vf": [4]}}, seed=seed))
         seat = module.dream("takecover-vm", 1.7, precision="bf16")
         Agent(models[-1], "ppo", seat, "it", {"steps": 1}).save(tmp_path / "agents" / folder_of(name, seed))
-    rows = [
-        {"trial": name, "seed": seed, "dream": {"mean": dream}, "real": {"mean": real}}
-        for seed, (dream, real) in enumerate([(900, 800), (1000, 700)])
-    ]
+    real = {"n": 9, "mean": 200.0, "sd": 9.0}
+    rows: list[dict[str, Any]] = [{"trial": "random play", "seed": 0, "dream": None, "real": real}]
+    for seed, dreamed in enumerate((900, 1000)):
+        dream = {"n": 9, "mean": dreamed, "sd": 5.0}
+        rows.append({"trial": name, "seed": seed, "steps": 1, "dream": dream, "real": {**real, "mean": 800 - seed}})
     monkeypatch.setattr(module, "bundled_folder", lambda name: tmp_path / "package" / name)
     module.install(module.Args(out=tmp_path, skill=4, ppo_steps=1), "takecover-vm", rows)
     target = tmp_path / "package" / "takecover-vm"
@@ -79,7 +80,10 @@ def test_install_takes_the_agent_that_its_dream_scored_best(tmp_path: Path, monk
     assert (agent.algo, agent.about["learned_by"], agent.about["steps"]) == ("linear", "ppo", 1)
     assert agent.seat is not None
     assert (agent.seat.world, agent.seat.env_kwargs["temperature"]) == (str(target), 1.7)
-    assert "by PPO" in worldsim.load(target).provenance["summary"]
+    installed = worldsim.load(target)
+    assert "by PPO" in installed.provenance["summary"]
+    assert [row["real return"] for row in installed.provenance["scores"]] == ["200 ± 9", "800 ± 9", "799 ± 9"]
+    assert "# takecover-vm\n" in (target / "README.md").read_text()
     seen = np.random.default_rng(0).normal(size=(9, 64 + 2 * 512)).astype(np.float32)
     expected = models[1].predict(seen, deterministic=True)[0]
     np.testing.assert_allclose(agent.model.predict(seen)[0], expected, atol=1e-5)
