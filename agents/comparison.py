@@ -13,6 +13,7 @@ from worldsim.agents.agent import Agent, load_agent
 from worldsim.agents.evaluation import NAMED, evaluate
 from worldsim.agents.score import Score
 from worldsim.agents.seat import Seat
+from worldsim.bundled import called
 from worldsim.errors import BadInput
 from worldsim.whole_file import write_whole
 
@@ -93,10 +94,10 @@ def _names(agents: Sequence[str | Path], loaded: Sequence[Any]) -> list[str]:
 
 def _play(seat: Seat, agent: Any) -> str:
     """The command that shows an agent at play."""
-    words = ["worldsim play", str(seat.env_id or seat.world)]
+    words = ["worldsim play", str(seat.env_id or called(str(seat.world)))]
     if seat.env_kwargs and not seat.dreamed:
         words.append(f"--env-kwargs {shlex.quote(json.dumps(seat.env_kwargs))}")
-    return " ".join([*words, f"--agent {agent.file}"] if isinstance(agent, Agent) else words)
+    return " ".join([*words, f"--agent {called(str(agent.file))}"] if isinstance(agent, Agent) else words)
 
 
 def table(rows: Sequence[Row]) -> Table:
@@ -106,7 +107,8 @@ def table(rows: Sequence[Row]) -> Table:
     first = rows[0].real
     shown = Table(title=f"{rows[0].real.n:,} episodes each, seeds {first.seeds[0]} to {first.seeds[1]}")
     for heading in ("agent", "learned in", "played in", "return", "95 % of the mean", "sd", "steps", "in the dream"):
-        shown.add_column(heading, justify="left" if heading in ("agent", "learned in", "played in") else "right")
+        words = heading in ("agent", "learned in", "played in")
+        shown.add_column(heading, justify="left" if words else "right", overflow="fold")
     for row in rows:
         real, dream = row.real, row.dream
         shown.add_row(

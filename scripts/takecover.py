@@ -23,6 +23,7 @@ import worldsim
 from worldsim.agents.actor import actor_of
 from worldsim.agents.agent import load_agent
 from worldsim.agents.cma import train_cma
+from worldsim.agents.progress import RecordBar
 from worldsim.agents.seat import Seat
 from worldsim.agents.transfer import folder_of
 from worldsim.agents.trial import RANDOM, Means, Trial, run, write
@@ -201,16 +202,18 @@ def world(args: Args) -> Path:
 
 def play(args: Args, policies: tuple[str, ...], games: int, seed: int, least: int = 0) -> Recording:
     """Real games, added to the one recording."""
-    return record(
-        ENV,
-        policies,
-        games,
-        args.out / "recording",
-        seed,
-        env_kwargs={"skill": args.skill},
-        processes=args.workers,
-        min_steps=least,
-    )
+    with RecordBar("games", games) as bar:
+        return record(
+            ENV,
+            policies,
+            games,
+            args.out / "recording",
+            seed,
+            env_kwargs={"skill": args.skill},
+            processes=args.workers,
+            min_steps=least,
+            report=bar.report,
+        )
 
 
 def learn(args: Args, made: Recording, folder: Path, before: str = "") -> None:

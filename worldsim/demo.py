@@ -18,7 +18,7 @@ from rich.table import Table
 from worldsim import __version__
 from worldsim.agents.agent import load_agent
 from worldsim.agents.evaluation import evaluate
-from worldsim.agents.progress import Bar
+from worldsim.agents.progress import RecordBar
 from worldsim.agents.seat import Seat, fingerprint, open_world
 from worldsim.agents.training import train_agent
 from worldsim.bundled import bundled
@@ -121,14 +121,7 @@ class _Demo:
 
     def record(self) -> Found:
         """Real episodes of random and of sticky play."""
-        with Bar("record", self.scale.episodes, "episodes") as bar:
-            done = 0
-
-            def report(episodes: int, frames: int, made: int) -> None:
-                nonlocal done
-                bar.advance(episodes - done)
-                done = episodes
-
+        with RecordBar("record", self.scale.episodes) as bar:
             recording = record(
                 str(self.home.env_id),
                 ["random", "sticky"],
@@ -136,7 +129,7 @@ class _Demo:
                 self.out / "recording",
                 self.seed,
                 env_kwargs=self.home.env_kwargs,
-                report=report,
+                report=bar.report,
             )
         found = {"episodes": len(recording), "frames": recording.num_frames, "bytes": recording.num_bytes}
         return found | {"return": float(np.mean([e.rewards.sum() for e in recording.episodes()]))}

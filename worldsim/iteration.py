@@ -17,7 +17,7 @@ from worldsim.agents.agent import Agent, load_agent
 from worldsim.agents.cma import complete, train_cma
 from worldsim.agents.evaluation import evaluate
 from worldsim.agents.hyperparameters import parse
-from worldsim.agents.progress import Bar
+from worldsim.agents.progress import RecordBar
 from worldsim.agents.seat import Seat
 from worldsim.agents.training import train_agent
 from worldsim.checkpoint import World
@@ -108,14 +108,7 @@ class Iteration:
             name = "explorer" if asked.curiosity else "agent"
             shift = f"~{asked.shift:g}" if asked.shift else ""
             policy = [f"agent:{self.folder(name, number - 1)}@{asked.noise:g}{shift}"]
-        with Bar(f"round {number}: record", asked.frames, "frames") as bar:
-            done = 0
-
-            def report(episodes: int, frames: int, made: int) -> None:
-                nonlocal done
-                bar.advance(frames - done)
-                done = frames
-
+        with RecordBar(f"round {number}: record", None, asked.frames) as bar:
             seed = asked.seed * _STRIDE + number
             recording = record(
                 asked.env,
@@ -125,7 +118,7 @@ class Iteration:
                 seed,
                 frames=asked.frames,
                 env_kwargs=self.env_kwargs,
-                report=report,
+                report=bar.report,
             )
         if asked.shift:
             Shift(recording.action_space, asked.shift)  # refuses what cannot be shifted, before it trains

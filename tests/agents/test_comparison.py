@@ -9,6 +9,7 @@ from tests.worlds import spatial_folder
 from worldsim.agents.comparison import compare, table, write
 from worldsim.agents.evaluation import evaluate
 from worldsim.agents.training import train_agent
+from worldsim.bundled import bundled_folder, called
 from worldsim.errors import BadInput
 
 SMALL = {"n_steps": 8, "n_epochs": 1, "net_arch": 8}
@@ -56,3 +57,10 @@ def test_nobody_knows_where():
     with pytest.raises(BadInput, match="give the environment"):
         next(compare(["random", "noop"], episodes=1))
     assert list(compare(["random", "noop"], "CartPole-v1", episodes=3))[1].real.env == "CartPole-v1"
+
+
+def test_bundled_worlds_are_called_by_name(tmp_path):
+    assert called(bundled_folder("takecover-vm")) == called("takecover-vm") == "takecover-vm"
+    assert called(bundled_folder("takecover-vm") / "agent" / "agent.zip") == "takecover-vm"
+    assert called(tmp_path / "takecover-vm") == str(tmp_path / "takecover-vm")
+    assert called(bundled_folder("none-such")) == str(bundled_folder("none-such"))

@@ -61,11 +61,12 @@ class Record:
         """Record, with a progress bar, and say what to do next."""
         from gymnasium.spaces import Discrete
 
+        from worldsim.agents.progress import RecordBar
         from worldsim.data.record import record
 
         episodes = 100 if self.episodes is None and self.frames is None else self.episodes
         began = time.monotonic()
-        with Bar(self.env, episodes, self.frames) as bar:
+        with RecordBar("record", episodes, self.frames) as bar:
             recording = record(
                 self.env,
                 self.policy or "random",
@@ -92,32 +93,3 @@ class Record:
         # Buttons mostly move things on a grid, throttles hardly ever do.
         kind = "spatial" if isinstance(recording.action_space, Discrete) else "vision-memory"
         print(f"next: worldsim train {kind} {self.out} --out runs/{self.out.name}")
-
-
-class Bar:
-    """Progress on stderr: rate in frames a second and time left; redrawn four times a second."""
-
-    def __init__(self, title: str, episodes: int | None, frames: int | None) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        self.made, self._by_episode, self._began, self._shown = 0, episodes is not None, time.monotonic(), 0.0
-        unit = "episodes" if self._by_episode else "frames"
-        columns = (TextColumn(title), BarColumn(20), MofNCompleteColumn(), TextColumn(unit + ", {task.fields[rate]}"))
-        self._progress = Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True))
-        self._task = self._progress.add_task(title, total=episodes or frames, rate="")
-
-    def report(self, episodes: int, frames: int, made: int) -> None:
-        now, self.made = time.monotonic(), made
-        total = episodes if self._by_episode else frames
-        if now - self._shown > 0.25 or total == self._progress.tasks[0].total:
-            self._shown = now
-            rate = f"{made / max(now - self._began, 1e-9):,.0f} frames/s"
-            self._progress.update(self._task, completed=total, rate=rate)
-
-    def __enter__(self) -> Bar:
-        self._progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
