@@ -155,7 +155,7 @@ def _learned(trial: Trial, seed: int, folder: Path, home: Seat, means: Means) ->
 
 def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
     """A line for each trial and seed, and one over seeds where there are several."""
-    head = ["controller", "seed", "steps of evolution", "in the dream", "in reality (sd; se)", "episodes", "published"]
+    head = ["controller", "seed", "steps of training", "in the dream", "in reality (sd; se)", "episodes", "published"]
     lines = [head, ["---", *["---:"] * (len(head) - 1)]]
     for name in dict.fromkeys(row["trial"] for row in rows):
         mine = [row for row in rows if row["trial"] == name]

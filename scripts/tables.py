@@ -41,7 +41,7 @@ from worldsim.metrics.report import cell, counts, number
 
 ROOT = Path(__file__).resolve().parents[1]
 MEASURED = ROOT / "docs" / "measured"
-PAGES = ("README.md", "docs/results.md", "docs/gamegan.md", "docs/world_models.md")
+PAGES = ("README.md", "docs/results.md", "docs/gamegan.md", "docs/world_models.md", "docs/takecover.md")
 KINDS = {
     "spatial": "codes on a grid, ours",
     "vision-memory": "VAE + MDN-RNN, published",
