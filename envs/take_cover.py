@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -81,6 +82,7 @@ class TakeCoverEnv(gym.Env[NDArray[np.uint8], Any]):
         self._game.set_episode_timeout(0)  # Gymnasium counts the steps
         self._game.set_window_visible(False)
         self._game.set_sound_enabled(False)
+        self._end = weakref.finalize(self, _end, self._game, self._folder)  # also when nobody closes it
         with _inside(self._folder.name):  # it makes a folder _vizdoom where it is started
             self._game.init()
         self._picture = np.zeros((_HUD, 640, 3), np.uint8)
@@ -106,9 +108,7 @@ class TakeCoverEnv(gym.Env[NDArray[np.uint8], Any]):
 
     def close(self) -> None:
         """End the game's process."""
-        self._game.close()
-        with suppress(OSError):
-            self._folder.cleanup()
+        self._end()
 
     def get_keys_to_action(self) -> dict[Any, Any]:
         """Left and right."""
@@ -135,6 +135,13 @@ class TakeCoverEnv(gym.Env[NDArray[np.uint8], Any]):
             yield
         except self._gone as error:
             raise BadInput(f"the process of ViZDoom went away ({error}); make the environment anew") from None
+
+
+def _end(game: Any, folder: tempfile.TemporaryDirectory[str]) -> None:
+    """The game first: it writes into its folder when it ends."""
+    game.close()
+    with suppress(OSError):
+        folder.cleanup()
 
 
 @contextmanager

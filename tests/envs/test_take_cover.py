@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -79,6 +81,17 @@ def test_nothing_is_left_in_the_current_folder(tmp_path: Path, monkeypatch: pyte
     env.close()
     assert not folder.exists()
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("last", ["", "; del env", "; env.close(); env.close()"])
+def test_a_game_that_nobody_closes_ends_quietly(last: str, tmp_path: Path) -> None:
+    pytest.importorskip("vizdoom")
+    code = "import gymnasium, worldsim; env = gymnasium.make('WorldSim/TakeCover-v0'); env.reset(seed=0)" + last
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, "TMPDIR": str(tmp_path)}, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert list(tmp_path.glob("worldsim-doom-*")) == []
 
 
 def test_what_cannot_be_made(monkeypatch: pytest.MonkeyPatch) -> None:
