@@ -29,6 +29,7 @@ from worldsim.bundled import bundled_folder
 from worldsim.commands.iterate import Iterate
 from worldsim.errors import BadInput, WorkerDied
 from worldsim.iteration import Iteration
+from worldsim.lineage import lineage, training
 from worldsim.openings import cut, write_openings
 from worldsim.sigterm import end_like_ctrl_c
 from worldsim.vision_memory.untrained import without_memory
@@ -197,10 +198,7 @@ def install(rounds: Iteration, number: int, evolved: Path) -> None:
         short = [cut(episode, 0, min(_STEPS, len(episode))) for episode in episodes]
         world = replace(world, openings=write_openings(Path(folder) / "openings.h5", short, shard.about))
         world.name = NAME
-        made = [worldsim.load(rounds.folder("world", k)).provenance for k in range(1, number + 1)]
-        # Each world began with the weights of the one before, so all of their training is in it.
-        for name in ("steps", "seconds", "vision_steps", "vision_seconds", "total_seconds"):
-            world.provenance[name] = round(sum(one[name] for one in made), 1)
+        world.provenance |= training(lineage(rounds.folder("world", number)))
         world.provenance |= {"summary": SUMMARY, "notes": NOTES, "horizon": 1000, "render_fps": 50}
         world.save(target, half=True)
     agent = load_agent(evolved)

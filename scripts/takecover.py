@@ -28,10 +28,10 @@ from worldsim.agents.seat import Seat
 from worldsim.agents.transfer import folder_of
 from worldsim.agents.trial import RANDOM, Means, Trial, run, write
 from worldsim.bundled import bundled_folder
-from worldsim.checkpoint import World
 from worldsim.data.record import record
 from worldsim.data.recording import Recording
 from worldsim.errors import BadInput, WorkerDied
+from worldsim.lineage import lineage, training
 from worldsim.sigterm import end_like_ctrl_c
 from worldsim.vision_memory.train import TrainVisionMemory
 from worldsim.vision_memory.untrained import without_memory
@@ -296,15 +296,6 @@ def main(args: Args) -> None:
     )
 
 
-def lineage(folder: Path) -> list[World]:
-    """A world and those whose weights it went on with, one after another, as far as they lie beside it."""
-    made = []
-    while (folder / "config.json").is_file() and folder.name not in [one.name for one in made]:
-        made.append(worldsim.load(folder))
-        folder = folder.parent / str(made[-1].provenance.get("started_from"))
-    return made
-
-
 def score(row: dict[str, Any]) -> dict[str, Any]:
     """A row of the card."""
     return {
@@ -323,9 +314,8 @@ def install(args: Args, known: str, rows: list[dict[str, Any]]) -> None:
     world, target = worldsim.load(known), bundled_folder(NAME)
     world.name = NAME
     notes = list(NOTES)
-    if len(made := lineage(Path(known))) > 1:  # all of their training is in the last one's weights
-        for what in ("steps", "seconds", "vision_steps", "vision_seconds", "total_seconds"):
-            world.provenance[what] = round(sum(one.provenance[what] for one in made), 1)
+    if len(made := lineage(known)) > 1:
+        world.provenance |= training(made)
         notes.append(f"Trained in {len(made)} parts, each from the weights of the one before; updates are of all.")
     how = "PPO" if args.ppo_steps else "CMA-ES"
     world.provenance |= {"summary": SUMMARY.format(skill=args.skill, algo=how), "notes": notes}
