@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,12 +11,14 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
-from worldsim.agents.agent import Agent, load_agent
+from worldsim.agents.agent import Agent, agent_folder, load_agent
 from worldsim.agents.evaluation import EVALUATION_SEEDS
 from worldsim.agents.linear import LinearConfig, LinearController
+from worldsim.agents.played import Played, digest
 from worldsim.agents.policy import Random
+from worldsim.agents.progress import Bar
 from worldsim.agents.score import Score
-from worldsim.agents.seat import Seat, open_world
+from worldsim.agents.seat import Seat, fingerprint, open_world
 from worldsim.agents.workers import Alone, Workers
 
 
@@ -81,7 +84,14 @@ class RealPlayer:
 
 
 def score_in_reality(
-    agent: Agent | str | Path | None, seat: Seat, episodes: int, workers: int = 1, seed: int = 0, name: str = ""
+    agent: Agent | str | Path | None,
+    seat: Seat,
+    episodes: int,
+    workers: int = 1,
+    seed: int = 0,
+    name: str = "",
+    kept: Path | None = None,
+    progress: bool = False,
 ) -> Score:
     """The score of an agent (None: of random play) over the seeds that `worldsim.agents.evaluate` plays.
 
@@ -95,18 +105,43 @@ def score_in_reality(
         workers: processes.
         seed: shifts the seeds.
         name: of the agent in the score.
+        kept: file that keeps each game as it ends; the same call goes on from there.
+        progress: show a bar.
     """
     model: LinearController | Any = agent.model if isinstance(agent, Agent) else None
     config = LinearConfig() if model is None else model.config
-    make = partial(RealPlayer, seat, config, agent=None if isinstance(agent, Agent) else agent)
-    pool: Any = Alone(make) if workers == 1 else Workers(workers, make)
     parameters = None if model is None else model.parameters
-    try:
-        played = pool.map([(parameters, EVALUATION_SEEDS + seed + i) for i in range(episodes)])
-    finally:
-        pool.close()
-    returns, lengths = (np.array(column) for column in zip(*played, strict=True))
     known = "random" if agent is None else agent.name if isinstance(agent, Agent) else Path(agent).name
+    seeds = [EVALUATION_SEEDS + seed + i for i in range(episodes)]
+    place = asdict(seat) | {"world": seat.world and fingerprint(seat.world)}
+    games = Played(kept, {"player": _player(agent), "seat": place})
+    todo = [seed for seed in seeds if seed not in games.games]
+    make = partial(RealPlayer, seat, config, agent=None if isinstance(agent, Agent) else agent)
+    what = f"{name or known} in {seat}"
+    with Bar(what, episodes, "games", done=episodes - len(todo), shown=progress) as bar:
+
+        def told(number: int, episode: RealEpisode) -> None:
+            games.add(todo[number], *episode)
+            bar.advance(1)
+
+        if todo:
+            pool: Any = Alone(make) if workers == 1 else Workers(workers, make)
+            try:
+                pool.map([(parameters, seed) for seed in todo], told)
+            finally:
+                pool.close()
+    returns, lengths = (np.array(column) for column in zip(*(games.games[seed] for seed in seeds), strict=True))
     return Score(
         name or known, str(seat), returns.astype(np.float64), lengths.astype(np.int64), EVALUATION_SEEDS + seed
     )
+
+
+def _player(agent: Agent | str | Path | None) -> str:
+    """Who it is, by what it does: its file or its parameters."""
+    if agent is None:
+        return "random"
+    if isinstance(agent, Agent):
+        controller: LinearController | Any = agent.model
+        return digest(np.asarray(controller.parameters).tobytes())
+    place = agent_folder(agent)
+    return digest((place if place.is_file() else place / "agent.zip").read_bytes())

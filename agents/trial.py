@@ -20,6 +20,8 @@ from worldsim.agents.transfer import append, folder_of, read
 from worldsim.errors import BadInput
 
 RANDOM = "random play"
+REAL = "real.jsonl"
+"""In an agent's folder: the real games that test it."""
 DREAMS = 256
 """That score an agent of Stable-Baselines3 in the dream it learned in."""
 
@@ -94,8 +96,7 @@ def is_there(path: Path, name: str, seed: int, asked: Mapping[str, Any]) -> bool
 
 def _row(trial: Trial, seed: int, home: Seat, out: Path, means: Means) -> dict[str, Any]:
     if trial.seat is None:
-        score = score_in_reality(None, Seat(home.env_id, home.env_kwargs), means.episodes, means.workers)
-        real = score.to_json(episodes=False)
+        real = _scored(None, Seat(home.env_id, home.env_kwargs), means, out / "agents" / "random.jsonl")
         return {"trial": trial.name, "seed": seed, "published": trial.published, "real": real, "dream": None}
     folder = out / "agents" / folder_of(trial.name, seed)
     if trial.algo != "cma":
@@ -112,18 +113,24 @@ def _row(trial: Trial, seed: int, home: Seat, out: Path, means: Means) -> dict[s
         progress=True,
         start_from=trial.start_from,
     )
-    return row_of(agent, trial.name, seed, home, means, trial.published)
+    return row_of(agent, trial.name, seed, home, means, folder / REAL, trial.published)
 
 
-def row_of(agent: Agent, name: str, seed: int, home: Seat, means: Means, published: str = "") -> dict[str, Any]:
-    """The line of a controller that has evolved: what that took, and how it does in reality."""
+def row_of(
+    agent: Agent, name: str, seed: int, home: Seat, means: Means, kept: Path, published: str = ""
+) -> dict[str, Any]:
+    """The line of a controller that has evolved: what that took, and how it does in reality, kept game by game."""
     assert agent.seat is not None
-    seat = agent.seat.in_reality(home.env_id, home.env_kwargs)
-    score = score_in_reality(agent, seat, means.episodes, means.workers)
+    real = _scored(agent, agent.seat.in_reality(home.env_id, home.env_kwargs), means, kept)
     best = max(agent.about["scores"], key=lambda found: found["mean"]) if agent.seat.dreamed else None
     row: dict[str, Any] = {"trial": name, "seed": seed, "published": published}
     row |= {key: agent.about[key] for key in ("steps", "generations", "seconds", "parameters")}
-    return row | {"real": score.to_json(episodes=False), "dream": best}
+    return row | {"real": real, "dream": best}
+
+
+def _scored(agent: Agent | Path | None, seat: Seat, means: Means, kept: Path) -> dict[str, Any]:
+    score = score_in_reality(agent, seat, means.episodes, means.workers, kept=kept, progress=True)
+    return score.to_json(episodes=False)
 
 
 def _learned(trial: Trial, seed: int, folder: Path, home: Seat, means: Means) -> dict[str, Any]:
@@ -149,8 +156,8 @@ def _learned(trial: Trial, seed: int, folder: Path, home: Seat, means: Means) ->
     if trial.seat.dreamed:
         dreamt = evaluate(agent, trial.seat, DREAMS, num_envs=DREAMS, deterministic=True)
         row["dream"] = dreamt.to_json(episodes=False)
-    score = score_in_reality(folder, trial.seat.in_reality(home.env_id, home.env_kwargs), means.episodes, means.workers)
-    return {"dream": None, **row, "real": score.to_json(episodes=False)}
+    real = _scored(folder, trial.seat.in_reality(home.env_id, home.env_kwargs), means, folder / REAL)
+    return {"dream": None, **row, "real": real}
 
 
 def markdown(rows: Sequence[Mapping[str, Any]]) -> str:

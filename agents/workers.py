@@ -13,6 +13,8 @@ from worldsim.errors import WorkerDied
 from worldsim.sigterm import leave
 
 Work = Callable[..., Any]
+Told = Callable[[int, Any], None]
+"""Told of every result as it comes, with the number of its job."""
 Make = Callable[[], Work]
 """Makes what does the jobs; called in the process that does them, so it must pickle (a `functools.partial` does)."""
 
@@ -23,9 +25,14 @@ class Alone:
     def __init__(self, make: Make) -> None:
         self._work = make()
 
-    def map(self, jobs: Sequence[tuple[Any, ...]]) -> list[Any]:
+    def map(self, jobs: Sequence[tuple[Any, ...]], told: Told | None = None) -> list[Any]:
         """The results in the jobs' order."""
-        return [self._work(*job) for job in jobs]
+        results = []
+        for number, job in enumerate(jobs):
+            results.append(self._work(*job))
+            if told is not None:
+                told(number, results[-1])
+        return results
 
     def close(self) -> None:
         """Close what was made."""
@@ -51,7 +58,7 @@ class Workers:
             self.processes.append(process)
             self._pipes.append(ours)
 
-    def map(self, jobs: Sequence[tuple[Any, ...]]) -> list[Any]:
+    def map(self, jobs: Sequence[tuple[Any, ...]], told: Told | None = None) -> list[Any]:
         """The results in the jobs' order; each process takes the next job when it is done with one."""
         results: list[Any] = [None] * len(jobs)
         todo, busy = iter(enumerate(jobs)), dict[int, int]()  # worker -> job
@@ -66,8 +73,11 @@ class Workers:
                     raise self._died(worker, busy[worker]) from None
                 if not fine:
                     raise WorkerDied(f"worker {worker} of {len(self._pipes)} failed at job {busy[worker]}: {result}")
-                results[busy.pop(worker)] = result
+                done = busy.pop(worker)
+                results[done] = result
                 self._give(worker, todo, busy)
+                if told is not None:
+                    told(done, result)
         return results
 
     def _give(self, worker: int, todo: Any, busy: dict[int, int]) -> None:

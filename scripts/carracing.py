@@ -24,7 +24,7 @@ import worldsim
 from worldsim.agents.agent import load_agent
 from worldsim.agents.seat import Seat
 from worldsim.agents.transfer import append, folder_of, read
-from worldsim.agents.trial import RANDOM, Means, Trial, row_of, run, write
+from worldsim.agents.trial import RANDOM, REAL, Means, Trial, row_of, run, write
 from worldsim.bundled import bundled_folder
 from worldsim.commands.iterate import Iterate
 from worldsim.errors import BadInput, WorkerDied
@@ -186,7 +186,8 @@ def score_last(args: Args, rounds: Iteration, home: Seat, means: Means) -> None:
     """The last round's controller over as many tracks as any other: a row like those of the trials."""
     name, path = f"dream of round {args.rounds}", args.out / "rows.jsonl"
     if not any((row["trial"], row["seed"]) == (name, args.seed) for row in read(path)):
-        append(path, row_of(load_agent(rounds.folder("agent", args.rounds)), name, args.seed, home, means))
+        folder = rounds.folder("agent", args.rounds)
+        append(path, row_of(load_agent(folder), name, args.seed, home, means, folder / REAL))
 
 
 def install(rounds: Iteration, number: int, evolved: Path) -> None:

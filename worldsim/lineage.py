@@ -12,7 +12,7 @@ _SUMMED = ("steps", "seconds", "vision_steps", "vision_seconds", "total_seconds"
 
 def lineage(folder: str | Path) -> list[World]:
     """The world in a folder, the one that it was started from, and so on, as far as they lie side by side."""
-    folder, made = Path(folder), []
+    folder, made = Path(folder), list[World]()
     while (folder / "config.json").is_file() and folder.name not in [one.name for one in made]:
         made.append(load(folder))
         folder = folder.parent / str(made[-1].provenance.get("started_from"))
