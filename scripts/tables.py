@@ -9,9 +9,9 @@ GAME.json (worldsim evaluate-world), ``bench`` of bench.json (worldsim bench), `
 ``bench-gamegan`` of bench-gamegan.json (worldsim bench --only gamegan), ``worlds`` of the bundled worlds' own
 config.json, ``table1`` of gamegan_rows.jsonl (scripts/gamegan_table1.py), ``parts`` of gamegan_parts.jsonl
 (scripts/gamegan_parts.py), ``takecover``, ``takecover-small`` and ``takecover-ppo`` of takecover_rows.jsonl,
-takecover_small.jsonl, takecover_ppo.jsonl and takecover_fourth.jsonl (rows.jsonl of scripts/takecover.py), ``held-out``
-of takecover-held-out.jsonl (lines of a memory.jsonl of worldsim train vision-memory --held-out), ``sweep`` of
-takecover-sweep-*.json (scripts/takecover_sweep.py) and ``carracing`` of carracing_rows.jsonl (rows.jsonl of
+takecover_small.jsonl, takecover_ppo.jsonl, takecover_fourth.jsonl and so on (rows.jsonl of scripts/takecover.py),
+``held-out`` of takecover-held-out.jsonl (lines of a memory.jsonl of worldsim train vision-memory --held-out),
+``sweep`` of takecover-sweep-*.json (scripts/takecover_sweep.py) and ``carracing`` of carracing_rows.jsonl (rows of
 scripts/carracing.py). The scores on the cards of the bundled worlds are written too.
 """
 
@@ -278,6 +278,8 @@ def filled(page: str) -> str:
                 "sweep": sweep,
                 "takecover-ppo": lambda: trials(read(MEASURED / "takecover_ppo.jsonl")),
                 "takecover-fourth": lambda: trials(read(MEASURED / "takecover_fourth.jsonl")),
+                "takecover-fresh": lambda: trials(read(MEASURED / "takecover_fresh.jsonl")),
+                "takecover-fifth": lambda: trials(read(MEASURED / "takecover_fifth.jsonl")),
                 "held-out": lambda: held_out(read(MEASURED / "takecover-held-out.jsonl")),
                 "carracing": lambda: trials(read(MEASURED / "carracing_rows.jsonl")),
             }
