@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -36,8 +35,3 @@ class Played:
         self.games[seed] = [total, steps]
         if self.path is not None:
             append(self.path, {"seed": seed, "return": total, "steps": steps})
-
-
-def digest(content: bytes) -> str:
-    """Which player it is: of its file or parameters."""
-    return hashlib.sha256(content).hexdigest()[:32]

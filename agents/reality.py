@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from worldsim.agents.agent import Agent, agent_folder, load_agent
 from worldsim.agents.evaluation import EVALUATION_SEEDS
 from worldsim.agents.linear import LinearConfig, LinearController
-from worldsim.agents.played import Played, digest
+from worldsim.agents.played import Played
 from worldsim.agents.policy import Random
 from worldsim.agents.progress import Bar
 from worldsim.agents.score import Score
-from worldsim.agents.seat import Seat, fingerprint, open_world
+from worldsim.agents.seat import Seat, digest, fingerprint, open_world
 from worldsim.agents.workers import Alone, Workers
 
 

@@ -176,7 +176,12 @@ def fingerprint(world: str) -> str:
     weights = open_world(world).openings.shard.path.parent / "model.safetensors"
     if not weights.is_file():
         raise BadInput(f"the world {world} was removed: no {weights}")
-    return hashlib.sha256(weights.read_bytes()).hexdigest()[:32]
+    return digest(weights.read_bytes())
+
+
+def digest(content: bytes) -> str:
+    """Which world or player it is: the first half of the SHA-256 of its file or parameters."""
+    return hashlib.sha256(content).hexdigest()[:32]
 
 
 def make_vector(env_id: str, num_envs: int, **kwargs: Any) -> VectorEnv:

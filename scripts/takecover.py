@@ -55,6 +55,8 @@ PPO = {
 _ROWS = 256  # that PPO learns from
 ENV = "WorldSim/TakeCover-v0"
 NAME = "takecover-vm"
+HOW = {"horizon": 2100, "render_fps": 35}
+"""How a world of the game is played, also one that came by ``worldsim train``."""
 _STRIDE = 1_000_000  # between recording seeds of one run's rounds
 SUMMARY = (
     "A dream of ViZDoom's take_cover (skill {skill}) by the VAE + MDN-RNN of World Models, and an agent that learned in"
@@ -162,7 +164,7 @@ SMALL = Args(
     steps=20_000_000,
     untrained_steps=1_000_000,
     ppo_steps=4_000_000,
-    ppo_temperatures=(1.7,),  # where a player by the clock lives about as long in a dream as in reality
+    ppo_temperatures=(1.7,),  # the bundled world's: there players by the clock live about as long as in reality
     seeds=(0,),
     real_episodes=100,
     evaluate_every=5,
@@ -238,7 +240,7 @@ def learn(args: Args, made: Recording, folder: Path, before: str = "") -> None:
         **better,  # type: ignore[arg-type]
     )
     job = job.shorter(0.5) if before else job
-    job.once(horizon=2100, render_fps=35, real_frames=made.num_frames)
+    job.once(**HOW, real_frames=made.num_frames)
 
 
 def check(args: Args) -> None:
@@ -318,7 +320,7 @@ def install(args: Args, known: str, rows: list[dict[str, Any]]) -> None:
         world.provenance |= training(made)
         notes.append(f"Trained in {len(made)} parts, each from the weights of the one before; updates are of all.")
     how = "PPO" if args.ppo_steps else "CMA-ES"
-    world.provenance |= {"summary": SUMMARY.format(skill=args.skill, algo=how), "notes": notes}
+    world.provenance |= {"summary": SUMMARY.format(skill=args.skill, algo=how), "notes": notes, **HOW}
     world.provenance["scores"] = [score(row) for row in rows]
     world.save(target, half=True)
     agent = load_agent(args.out / "agents" / folder_of(best["trial"], best["seed"]))

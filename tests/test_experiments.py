@@ -74,7 +74,10 @@ def test_install_takes_the_agent_that_its_dream_scored_best(tmp_path: Path, monk
         dream = {"n": 9, "mean": dreamed, "sd": 5.0}
         rows.append({"trial": name, "seed": seed, "steps": 1, "dream": dream, "real": {**real, "mean": 800 - seed}})
     monkeypatch.setattr(module, "bundled_folder", lambda name: tmp_path / "package" / name)
-    module.install(module.Args(out=tmp_path, skill=4, ppo_steps=1), "takecover-vm", rows)
+    known = worldsim.load("takecover-vm")
+    del known.provenance["horizon"]  # as `worldsim train` leaves it
+    known.save(tmp_path / "known")
+    module.install(module.Args(out=tmp_path, skill=4, ppo_steps=1), str(tmp_path / "known"), rows)
     target = tmp_path / "package" / "takecover-vm"
     agent = load_agent(target)
     assert (agent.algo, agent.about["learned_by"], agent.about["steps"]) == ("linear", "ppo", 1)
@@ -82,6 +85,7 @@ def test_install_takes_the_agent_that_its_dream_scored_best(tmp_path: Path, monk
     assert (agent.seat.world, agent.seat.env_kwargs["temperature"]) == (str(target), 1.7)
     installed = worldsim.load(target)
     assert "by PPO" in installed.provenance["summary"]
+    assert (installed.provenance["horizon"], installed.provenance["render_fps"]) == (2100, 35)
     assert [row["real return"] for row in installed.provenance["scores"]] == ["200 ± 9", "800 ± 9", "799 ± 9"]
     assert "# takecover-vm\n" in (target / "README.md").read_text()
     seen = np.random.default_rng(0).normal(size=(9, 64 + 2 * 512)).astype(np.float32)
@@ -97,8 +101,8 @@ def test_install_takes_the_agent_that_its_dream_scored_best(tmp_path: Path, monk
         (
             "takecover",
             "vizdoom",
-            "--episodes 2 --rounds 2 --games 1 --min-steps 1 --temperatures 1.15 --steps 200 --untrained-steps 200"
-            " --ppo-steps 1",
+            "--episodes 4 --held-out 0.5 --rounds 2 --games 1 --min-steps 1 --temperatures 1.15 --steps 200"
+            " --untrained-steps 200 --ppo-steps 1",
             4,
         ),
         (
