@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Sequence
 from typing import Any
 
 from gymnasium.error import DependencyNotInstalled
 
-from worldsim.agents.workers import Make
-from worldsim.errors import WorkerDied
+from worldsim.agents.workers import GOES_ON, Make, Work, reason
+from worldsim.errors import BadInput, WorkerDied
+
+_PATIENCE = 10  # seconds
 
 
 class RayWorkers:
@@ -21,6 +24,7 @@ class RayWorkers:
 
     Raises:
         DependencyNotInstalled: there is no Ray here.
+        BadInput: no cluster at that address, or one with fewer CPUs (its actors would wait for ever).
         WorkerDied: from `map`, when an actor died or its work raised.
     """
 
@@ -30,7 +34,16 @@ class RayWorkers:
         except ImportError:
             raise DependencyNotInstalled("--ray needs Ray; run pip install ray") from None
         self._ray = ray
-        ray.init(address=address, ignore_reinit_error=True)
+        host, _, port = address.removeprefix("ray://").rpartition(":")
+        try:
+            if host and port.isdigit():  # Ray itself knocks for minutes
+                socket.create_connection((host, int(port)), _PATIENCE).close()
+            ray.init(address=address, ignore_reinit_error=True)
+        except OSError:
+            raise BadInput(f"no Ray cluster answers at {address}; start one with ray start --head") from None
+        if (cpus := int(ray.cluster_resources().get("CPU", 0))) < count:
+            ray.shutdown()
+            raise BadInput(f"{count} workers need as many CPUs, the Ray cluster at {address} has {cpus}")
         remote = ray.remote(num_cpus=1)(_Actor)
         self._actors = [remote.remote(make) for _ in range(count)]
 
@@ -48,11 +61,15 @@ class RayWorkers:
         while busy:
             (promise, *_), _ = self._ray.wait(list(busy))
             actor, job = busy.pop(promise)
+            who = f"Ray worker {actor} of {len(self._actors)}"
             try:
-                results[job] = self._ray.get(promise)
-            except Exception as error:  # Ray has many types for what an actor can suffer
-                line = " ".join(str(error).split())[-300:]
-                raise WorkerDied(f"Ray worker {actor} of {len(self._actors)} failed at job {job}: {line}") from None
+                fine, result = self._ray.get(promise)
+            except Exception as error:  # Ray has many types for what an actor can suffer, and pages of advice
+                line = next(iter(str(error).splitlines()), type(error).__name__)
+                raise WorkerDied(f"{who} died at job {job}: {line.rstrip('.')}; {GOES_ON}") from None
+            if not fine:
+                raise WorkerDied(f"{who} failed at job {job}: {result}")
+            results[job] = result
             give(actor)
         return results
 
@@ -62,10 +79,16 @@ class RayWorkers:
 
 
 class _Actor:
-    """What lives on the cluster."""
+    """What lives on the cluster; it makes its work with the first job, so that a failure there is told as any other."""
 
     def __init__(self, make: Make) -> None:
-        self._work = make()
+        self._make = make
+        self._work: Work | None = None
 
-    def run(self, job: tuple[Any, ...]) -> Any:
-        return self._work(*job)
+    def run(self, job: tuple[Any, ...]) -> tuple[bool, Any]:
+        try:
+            if self._work is None:
+                self._work = self._make()
+            return True, self._work(*job)
+        except Exception as error:  # whatever it is, the run must end with it
+            return False, reason(error)

@@ -18,6 +18,8 @@ Told = Callable[[int, Any], None]
 Make = Callable[[], Work]
 """Makes what does the jobs; called in the process that does them, so it must pickle (a `functools.partial` does)."""
 
+GOES_ON = "what was saved is kept, the same command goes on from there"
+
 
 class Alone:
     """No processes: jobs are done here, one after another."""
@@ -93,10 +95,7 @@ class Workers:
     def _died(self, worker: int, job: int) -> WorkerDied:
         self.processes[worker].join(5)
         code = self.processes[worker].exitcode
-        return WorkerDied(
-            f"worker {worker} of {len(self._pipes)} died at job {job} (exit code {code}); what was saved is kept, the "
-            "same command goes on from there"
-        )
+        return WorkerDied(f"worker {worker} of {len(self._pipes)} died at job {job} (exit code {code}); {GOES_ON}")
 
     def close(self) -> None:
         """End the processes."""
@@ -114,6 +113,11 @@ class Workers:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         """End the processes."""
         self.close()
+
+
+def reason(error: Exception) -> str:
+    """What happened, in one line."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
 def _close(work: Any) -> None:
@@ -134,6 +138,6 @@ def _serve(pipe: Connection, make: Make) -> None:
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return
     except Exception as error:  # whatever it is, the run must end with it
-        pipe.send((False, f"{type(error).__name__}: {' '.join(str(error).split())}"))
+        pipe.send((False, reason(error)))
     finally:
         _close(work)

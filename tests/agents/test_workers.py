@@ -15,7 +15,7 @@ from tests.agents.jobs import Broken, Doubler, Owner
 from tests.engines import running
 from worldsim.agents.ray_workers import RayWorkers
 from worldsim.agents.workers import Alone, Workers
-from worldsim.errors import WorkerDied
+from worldsim.errors import BadInput, WorkerDied
 
 
 def test_results_come_in_order_from_several_processes() -> None:
@@ -50,7 +50,7 @@ def test_what_a_worker_made_is_closed_also_after_a_sigterm(sent: bool, tmp_path:
 
 
 def test_ray_does_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With a stand-in for Ray, which is no dependency: the order of results, and an actor that fails."""
+    """With a stand-in for Ray, which is no dependency (test_ray.py has the real one)."""
 
     class Remote:
         def __init__(self, function: Any) -> None:
@@ -61,18 +61,33 @@ def test_ray_does_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
             mine = cls(*args)
             self.run = Remote(lambda job: lambda: mine.run(job))
 
+    def get(promise: Any) -> Any:
+        fine, result = promise()
+        if fine and result[0] == 14:
+            raise RuntimeError("The actor died.\nAdvice.")
+        return fine, result
+
     ray = types.ModuleType("ray")
     ray.init = lambda address, ignore_reinit_error: None  # type: ignore[attr-defined]
     ray.shutdown = lambda: None  # type: ignore[attr-defined]
+    ray.cluster_resources = lambda: {"CPU": 3.0}  # type: ignore[attr-defined]
     ray.remote = lambda num_cpus: lambda cls: Remote(lambda *args: Actor(cls, *args))  # type: ignore[attr-defined]
     ray.wait = lambda promises: (promises[-1:], promises[:-1])  # type: ignore[attr-defined]
-    ray.get = lambda promise: promise()  # type: ignore[attr-defined]
+    ray.get = get  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "ray", ray)
     workers = RayWorkers(3, Doubler, "auto")
     assert [doubled for doubled, _ in workers.map([(i,) for i in range(7)])] == list(range(0, 14, 2))
-    with pytest.raises(WorkerDied, match=r"Ray worker \d of 3 failed at job 1: no number below 0"):
+    with pytest.raises(WorkerDied, match=r"Ray worker \d of 3 failed at job 1: ValueError: no number below 0"):
         workers.map([(1,), (-1,), (2,)])
+    with pytest.raises(WorkerDied, match=r"Ray worker \d of 3 died at job 0: The actor died; what was saved is kept"):
+        workers.map([(7,)])
     workers.close()
+    with pytest.raises(WorkerDied, match="OSError: no such game"):
+        RayWorkers(1, Broken, "auto").map([(1,)])
+    with pytest.raises(BadInput, match="4 workers need as many CPUs, the Ray cluster at auto has 3"):
+        RayWorkers(4, Doubler, "auto")
+    with pytest.raises(BadInput, match="no Ray cluster answers at 127.0.0.1:1; start one with ray start --head"):
+        RayWorkers(1, Doubler, "127.0.0.1:1")
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(DependencyNotInstalled, match="pip install ray"):
         RayWorkers(1, Doubler, "auto")
