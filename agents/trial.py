@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from worldsim.agents.agent import Agent
+from worldsim.agents.agent import LINEAR, Agent, load_agent
 from worldsim.agents.cma import train_cma
+from worldsim.agents.committee import committee
 from worldsim.agents.evaluation import evaluate
 from worldsim.agents.reality import score_in_reality
 from worldsim.agents.seat import Seat, fingerprint
@@ -69,6 +70,37 @@ def run(trials: Sequence[Trial], seeds: Sequence[int], home: Seat, out: Path, me
                 append(path, row)
                 print(f"{trial.name}, seed {seed}: {row['real']['mean']:.1f} in reality", flush=True)
     return read(path)
+
+
+def together(trial: Trial, seeds: Sequence[int], home: Seat, out: Path, means: Means) -> list[dict[str, Any]]:
+    """Add the row of one agent whose outputs are the means of those that a trial's seeds have trained; all rows."""
+    from worldsim.agents.actor import actor_of
+
+    assert trial.seat is not None
+    name, path = committee_of(trial), out / "rows.jsonl"
+    asked = asked_of(trial.seat, home, trial.steps) | {"seeds": list(seeds)}
+    if is_there(path, name, seeds[0], asked):
+        return read(path)
+    agents = [load_agent(out / "agents" / folder_of(trial.name, seed)) for seed in seeds]
+    models = [agent.model if agent.algo in LINEAR else actor_of(agent.model) for agent in agents]
+    about = {"learned_by": trial.algo, "seeds": list(seeds)}
+    about |= {key: sum(agent.about[key] for agent in agents) for key in ("steps", "seconds")}
+    folder = out / "agents" / folder_of(name, seeds[0])
+    Agent(committee(models), "linear", trial.seat, folder.name, about).save(folder)
+    agent = load_agent(folder)
+    row: dict[str, Any] = {"trial": name, "seed": seeds[0], "published": "", "dream": None, **about}
+    row["parameters"] = agent.model.size
+    if trial.seat.dreamed:
+        row["dream"] = evaluate(agent, trial.seat, DREAMS, num_envs=DREAMS).to_json(episodes=False)
+    row["real"] = _scored(agent, trial.seat.in_reality(home.env_id, home.env_kwargs), means, folder / REAL)
+    append(path, row | {"asked": asked})
+    print(f"{name}: {row['real']['mean']:.1f} in reality", flush=True)
+    return read(path)
+
+
+def committee_of(trial: Trial) -> str:
+    """What the row of all its seeds together is called."""
+    return f"{trial.name}, committee of the seeds"
 
 
 def asked_of(seat: Seat | None, home: Seat, steps: int) -> dict[str, Any]:

@@ -153,3 +153,12 @@ def _inside(folder: str) -> Iterator[None]:
         yield
     finally:
         os.chdir(before)
+
+
+class UnseenTakeCover(TakeCoverEnv):
+    """The same game with pictures that are cheap to draw and that nobody sees: for players who do not look."""
+
+    resolution = "RES_160X120"
+
+    def _look(self) -> NDArray[np.uint8]:
+        return self._picture

@@ -8,9 +8,9 @@ picture is dark, and the first move leads onto the first cell whatever it is.) O
 one leads back, the others end the episode; 17 is all there is. Random play gets 0.35 of it and meets each further cell
 four times less often than the one before: what lies farther is not in its recordings.
 
-For each seed: `worldsim iterate` for some rounds, and the control, one round with as many real frames as all of them,
-all from random play, and as many updates of the world and imagined steps of the agent. Run again, it goes on where it
-was stopped. Ends with rows.json and table.md.
+For each seed: `worldsim iterate` for some rounds; the same with curiosity, where a second agent of each dream explores;
+and the control, one round with as many real frames as all of them, all from random play, and as many updates of the
+world and imagined steps of the agent. Run again, it goes on where it was stopped. Ends with rows.json and table.md.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ WORLD = (
     "opening_steps=12",
     "transition.hidden=64",
 )
+ROUNDS, CURIOUS, CONTROL = "rounds", "curious", "control"
 PPO = ("n_steps=8", "batch_size=256", "learning_rate=1e-3", "n_epochs=6")
 
 
@@ -107,10 +108,10 @@ def walk(seed: int) -> list[tuple[int, int]]:
 
 @dataclass(frozen=True)
 class Args:
-    """Rounds against one round."""
+    """Rounds, without and with curiosity, against one round."""
 
     out: Path = Path("runs/iterate")
-    """Folder for both of each seed, rows.json and table.md."""
+    """Folder for all of each seed, rows.json and table.md."""
     seeds: tuple[int, ...] = (0, 1, 2)
     """Of everything, and each with a path of its own."""
     rounds: int = 5
@@ -127,19 +128,20 @@ class Args:
     """Imagined steps of a round's agent."""
     episodes: int = 200
     """Real episodes that score an agent."""
-    curiosity: float = 0.0
-    """See worldsim iterate."""
+    curiosity: float = 1.0
+    """Of the rounds with curiosity (see worldsim iterate); 0 leaves them out."""
     threads: int = 1
     """Of torch."""
 
 
-def iteration(args: Args, seed: int, control: bool) -> Iteration:
-    """The rounds of one seed, or the one round of its control."""
+def iteration(args: Args, seed: int, what: str) -> Iteration:
+    """The rounds of one seed, the same with curiosity, or the one round of its control."""
+    control = what == CONTROL
     rounds = args.rounds if control else 1
     updates = 1 + args.later * (rounds - 1)
     asked = Iterate(
         ENV,
-        args.out / f"{'control' if control else 'rounds'}-{seed}",
+        args.out / f"{what}-{seed}",
         "spatial",
         rounds=1 if control else args.rounds,
         frames=args.frames * rounds,
@@ -153,7 +155,7 @@ def iteration(args: Args, seed: int, control: bool) -> Iteration:
         steps=args.steps * rounds,
         horizon=(LONGEST,),
         episodes=args.episodes,
-        curiosity=0.0 if control else args.curiosity,
+        curiosity=args.curiosity if what == CURIOUS else 0.0,
         seed=seed,
         env_kwargs=json.dumps({"path": seed}),
         threads=args.threads,
@@ -183,7 +185,7 @@ def markdown(rows: list[dict[str, Any]]) -> str:
         some = next(iter(mine.values()))
         lines.append(
             [
-                f"round {number}" if what == "rounds" else what,
+                {ROUNDS: f"round {number}", CURIOUS: f"round {number}, curious"}.get(what, what),
                 f"{max(row['frames'] for row in mine.values()):,}" if some["frames"] else "",
                 *(cell(mine[seed]["real"]) if seed in mine else "" for seed in seeds),
                 f"{means.mean():.2f}",
@@ -199,14 +201,14 @@ def main(args: Args) -> None:
     gym.register(ENV, entry_point=FogPath)
     rows: list[dict[str, Any]] = []
     for seed in args.seeds:
-        for control in (False, True):
-            work = iteration(args, seed, control)
+        for what in (ROUNDS, *([CURIOUS] if args.curiosity else []), CONTROL):
+            work = iteration(args, seed, what)
             work.run()
-            if not control:
+            if what == ROUNDS:
                 rows.append({"what": "random", "seed": seed, "round": 0, "frames": 0, "real": work.kept["random"]})
-            rows += rows_of(work, "control" if control else "rounds", seed)
-            order = {"random": 0, "rounds": 1, "control": 2}
-            shown = sorted(rows, key=lambda row: (order[row["what"]], row["round"], row["seed"]))
+            rows += rows_of(work, what, seed)
+            order = ("random", ROUNDS, CURIOUS, CONTROL)
+            shown = sorted(rows, key=lambda row: (order.index(row["what"]), row["round"], row["seed"]))
             (args.out / "rows.json").write_text(json.dumps(shown, indent=1) + "\n", encoding="utf-8")
             (args.out / "table.md").write_text(markdown(shown) + "\n", encoding="utf-8")
     print((args.out / "table.md").read_text(encoding="utf-8"), end="")

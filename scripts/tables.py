@@ -8,11 +8,11 @@ A table stands between the comments ``<!-- table:NAME -->`` and ``<!-- end:NAME 
 GAME.json (worldsim evaluate-world), ``bench`` of bench.json (worldsim bench), ``aims`` of its rows that have an aim,
 ``bench-gamegan`` of bench-gamegan.json (worldsim bench --only gamegan), ``worlds`` of the bundled worlds' own
 config.json, ``table1`` of gamegan_rows.jsonl (scripts/gamegan_table1.py), ``parts`` of gamegan_parts.jsonl
-(scripts/gamegan_parts.py), ``takecover``, ``takecover-small`` and ``takecover-ppo`` of takecover_rows.jsonl,
-takecover_small.jsonl, takecover_ppo.jsonl, takecover_fourth.jsonl and so on (rows.jsonl of scripts/takecover.py),
-``held-out`` of takecover-held-out.jsonl (lines of a memory.jsonl of worldsim train vision-memory --held-out),
-``sweep`` of takecover-sweep-*.json (scripts/takecover_sweep.py) and ``carracing`` of carracing_rows.jsonl (rows of
-scripts/carracing.py). The scores on the cards of the bundled worlds are written too.
+(scripts/gamegan_parts.py), ``takecover``, ``carracing`` and their kin of rows.jsonl of scripts/takecover.py and
+scripts/carracing.py, under the names in TRIALS, ``held-out`` of takecover-held-out.jsonl (lines of a memory.jsonl of
+worldsim train vision-memory --held-out), ``sweep`` of takecover-sweep-*.json (scripts/takecover_sweep.py) and
+``iterating`` of iterate.json (rows.json of scripts/iterate.py). The scores on the cards of the bundled worlds are
+written, too.
 """
 
 from __future__ import annotations
@@ -50,6 +50,17 @@ KINDS = {
 }
 BASELINES = {"no-memory": "GameGAN-M (`small-m`)", "reconstruction": "Action-LSTM (`small-lstm`)"}
 """Headings of worlds that scripts/gamegan_parts.py trains, by variant."""
+TRIALS = {
+    "takecover": "takecover_rows.jsonl",
+    "takecover-small": "takecover_small.jsonl",
+    "takecover-ppo": "takecover_ppo.jsonl",
+    "takecover-fourth": "takecover_fourth.jsonl",
+    "takecover-fifth": "takecover_fifth.jsonl",
+    "takecover-fresh": "takecover_fresh.jsonl",
+    "carracing": "carracing_rows.jsonl",
+    "carracing-fresh": "carracing_fresh.jsonl",
+}
+"""Tables by the rows.jsonl of scripts/takecover.py and scripts/carracing.py."""
 SCREEN = (  # part, measure of worldsim evaluate-world
     ("obedience", "free moves obeyed, steps 1-15"),
     ("obedience", "blocked moves obeyed, steps 1-15"),
@@ -173,6 +184,18 @@ def of_script(script: str, function: str, rows: str) -> str:
     return text
 
 
+def of_trials(rows: str) -> str:
+    """Controllers of the experiments of World Models."""
+    return trials(read(MEASURED / rows))
+
+
+def iterating() -> str:
+    """Rounds, with and without curiosity, beside one round."""
+    rows = json.loads((MEASURED / "iterate.json").read_text(encoding="utf-8"))
+    made: str = runpy.run_path(str(ROOT / "scripts" / "iterate.py"))["markdown"](rows)
+    return made
+
+
 def held_out(lines: Sequence[dict[str, Any]]) -> str:
     """What M pays for games that it trains on and for those it does not."""
     parts = ("seen_done_nats", "held_out_done_nats", "seen_nats_per_dim", "held_out_nats_per_dim")
@@ -273,15 +296,10 @@ def filled(page: str) -> str:
                 "aims": partial(bench, aims=True),
                 "table1": partial(of_script, "gamegan_table1", "table_of", "gamegan_rows.jsonl"),
                 "parts": partial(of_script, "gamegan_parts", "table", "gamegan_parts.jsonl"),
-                "takecover": lambda: trials(read(MEASURED / "takecover_rows.jsonl")),
-                "takecover-small": lambda: trials(read(MEASURED / "takecover_small.jsonl")),
                 "sweep": sweep,
-                "takecover-ppo": lambda: trials(read(MEASURED / "takecover_ppo.jsonl")),
-                "takecover-fourth": lambda: trials(read(MEASURED / "takecover_fourth.jsonl")),
-                "takecover-fresh": lambda: trials(read(MEASURED / "takecover_fresh.jsonl")),
-                "takecover-fifth": lambda: trials(read(MEASURED / "takecover_fifth.jsonl")),
                 "held-out": lambda: held_out(read(MEASURED / "takecover-held-out.jsonl")),
-                "carracing": lambda: trials(read(MEASURED / "carracing_rows.jsonl")),
+                "iterating": iterating,
+                **{name: partial(of_trials, rows) for name, rows in TRIALS.items()},
             }
             if name not in tables:
                 raise BadInput(

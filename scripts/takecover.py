@@ -13,6 +13,7 @@ of the paper's Table 2, agents by PPO in the same world's dreams, an untrained M
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +23,16 @@ import tyro
 import worldsim
 from worldsim.agents.actor import actor_of
 from worldsim.agents.agent import load_agent
+from worldsim.agents.clock import as_deadly, mean_lives
 from worldsim.agents.cma import train_cma
 from worldsim.agents.progress import RecordBar
 from worldsim.agents.seat import Seat
 from worldsim.agents.transfer import folder_of
-from worldsim.agents.trial import RANDOM, Means, Trial, run, write
+from worldsim.agents.trial import RANDOM, Means, Trial, committee_of, run, together, write
 from worldsim.bundled import bundled_folder
 from worldsim.data.record import record
 from worldsim.data.recording import Recording
+from worldsim.envs.take_cover import MAX_STEPS, UnseenTakeCover
 from worldsim.errors import BadInput, WorkerDied
 from worldsim.lineage import lineage, training
 from worldsim.sigterm import end_like_ctrl_c
@@ -57,6 +60,9 @@ ENV = "WorldSim/TakeCover-v0"
 NAME = "takecover-vm"
 HOW = {"horizon": 2100, "render_fps": 35}
 """How a world of the game is played, also one that came by ``worldsim train``."""
+HALVES = (60, 110, 140)
+"""Steps to each side of the players by whom a dream is calibrated."""
+_OWN, _DREAMS = 6_000_000, 64  # their first seed, of games and dreams, which no test and no recording uses; dreams each
 _STRIDE = 1_000_000  # between recording seeds of one run's rounds
 SUMMARY = (
     "A dream of ViZDoom's take_cover (skill {skill}) by the VAE + MDN-RNN of World Models, and an agent that learned in"
@@ -103,12 +109,17 @@ class Args:
     """Steps of a window of M's reel (default: the preset's)."""
     memory_batch: int | None = None
     """Rows of the reel (default: the preset's)."""
+    calibrate: int = 0
+    """Real games of each of three players by the clock, who do not look; the dream then ends as soon for them, at
+    temperature 1, by another threshold of M's endings (ours: `worldsim.agents.clock.as_deadly`); 0: as published."""
     temperatures: tuple[float, ...] = (1.15, 0.1, 0.5, 1.0, 1.3)
     """Of the dreams that controllers evolve in; the first one also with an untrained M."""
     steps: int = 1_500_000_000
     """Dream steps of each controller's evolution; 0 leaves CMA-ES out."""
     seeds: tuple[int, ...] = (0, 1, 2)
-    """Of evolution."""
+    """Of evolution and PPO."""
+    committee: bool = False
+    """With several seeds, also test one agent whose outputs are the means of theirs (ours)."""
     real_episodes: int = 1000
     """Real games that test a controller."""
     ppo_steps: int = 0
@@ -243,8 +254,22 @@ def learn(args: Args, made: Recording, folder: Path, before: str = "") -> None:
     job.once(**HOW, real_frames=made.num_frames)
 
 
+def calibrated(args: Args, place: str) -> Path:
+    """The same world, as deadly as reality for players by the clock."""
+    folder = args.out / f"{NAME}-as-deadly"
+    if not (folder / "config.json").is_file():
+        seeds = range(_OWN, _OWN + args.calibrate)
+        real = mean_lives(partial(UnseenTakeCover, args.skill), HALVES, seeds, args.out / "lives.json")
+        made = as_deadly(worldsim.load(place), real, range(_OWN, _OWN + _DREAMS), MAX_STEPS)
+        made.name = folder.name
+        made.save(folder)
+    return folder
+
+
 def check(args: Args) -> None:
     """Refuse what could only fail after hours."""
+    if args.calibrate < 0:
+        raise BadInput(f"--calibrate is at least 0, got {args.calibrate}")
     if min(args.rounds, args.games, args.real_episodes) < 1 or not 0 <= args.noise <= 1:
         raise BadInput(
             "--rounds, --games and --real-episodes are at least 1, --noise 0 to 1, got "
@@ -271,6 +296,7 @@ def main(args: Args) -> None:
     check(args)
     which = "" if args.rounds == 1 else f" of world {args.rounds}"
     known, blank = args.world or str(world(args)), args.out / f"untrained-m{which.replace(' ', '-')}"
+    known = str(calibrated(args, known)) if args.calibrate else known
     untrained = args.untrained and args.steps > 0
     if untrained and not (blank / "config.json").is_file():
         without_memory(worldsim.load(known), blank)
@@ -287,10 +313,14 @@ def main(args: Args) -> None:
         steps = args.untrained_steps or args.steps
         trials.append(Trial(f"{name(args.temperatures[0])}, untrained M", seat, steps, search(args)))
     home = Seat(ENV, {"skill": args.skill}, known, "features")
-    rows = run(trials, args.seeds, home, args.out, Means(args.real_episodes, args.workers, args.threads))
+    means = Means(args.real_episodes, args.workers, args.threads)
+    rows = run(trials, args.seeds, home, args.out, means)
+    for trial in trials[1:] if args.committee and len(args.seeds) > 1 else ():
+        rows = together(trial, args.seeds, home, args.out, means)
     if args.install:
         chosen = next(trial for trial in trials[1:] if trial.algo == ("ppo" if args.ppo_steps else "cma"))
-        install(args, known, [row for row in rows if row["trial"] in (RANDOM, chosen.name)])
+        names = (RANDOM, chosen.name, committee_of(chosen))
+        install(args, known, [row for row in rows if row["trial"] in names])
     write(
         rows,
         args.out,

@@ -21,10 +21,10 @@ import tyro
 from numpy.typing import NDArray
 
 import worldsim
+from worldsim.agents.clock import dreamed_lives, ending_above, lives
 from worldsim.agents.evaluation import EVALUATION_SEEDS
 from worldsim.agents.score import Score
-from worldsim.dream import Dream
-from worldsim.envs.take_cover import MAX_STEPS, TakeCoverEnv
+from worldsim.envs.take_cover import MAX_STEPS, UnseenTakeCover
 from worldsim.errors import BadInput
 
 ENV = "WorldSim/TakeCover-v0"
@@ -46,50 +46,12 @@ class Args:
     """Dreams of each, in each world."""
     temperature: float = 1.0
     """Of the dreams."""
+    ends_above: float | None = None
+    """Logit of an ending above which dreams end (default: the world's own; published 0)."""
     seed: int = 0
     """Shifts the seeds of games and dreams."""
     threads: int = 1
     out: Path = Path("runs/takecover-sweep.json")
-
-
-class Unseen(TakeCoverEnv):
-    """The game with pictures that are cheap to draw, as nobody looks at them."""
-
-    resolution = "RES_160X120"
-
-    def _look(self) -> NDArray[np.uint8]:
-        return self._picture
-
-
-def side(half: int, step: int) -> float:
-    """The action of a step counted from 0: right (1) or left (-1)."""
-    return 1.0 if (step + half // 2) // half % 2 == 0 else -1.0
-
-
-def real(env: TakeCoverEnv, half: int, args: Args) -> NDArray[np.float64]:
-    """Steps survived in every game."""
-    lengths = np.zeros(args.episodes)
-    for i in range(args.episodes):
-        env.reset(seed=EVALUATION_SEEDS + args.seed + i)
-        over, step = False, 0
-        while not over and step < MAX_STEPS:
-            over, step = env.step(np.array([side(half, step)], np.float32))[2], step + 1
-        lengths[i] = step
-    return lengths
-
-
-def dreamed(world: worldsim.World, half: int, args: Args) -> NDArray[np.float64]:
-    """Steps survived in every dream."""
-    rows = torch.arange(args.dreams)
-    dream = Dream(world, args.dreams, args.temperature, precision="bf16")
-    dream.reset(rows, rows + EVALUATION_SEEDS + args.seed)
-    playing, lengths = torch.ones(args.dreams, dtype=torch.bool), torch.zeros(args.dreams)
-    for step in range(MAX_STEPS):
-        lengths += playing
-        playing &= ~dream.step(torch.full((args.dreams, 1), side(half, step))).terminated
-        if not playing.any():
-            break
-    return lengths.double().numpy()
 
 
 def score(player: str, place: str, lengths: NDArray[np.float64], args: Args) -> Score:
@@ -104,6 +66,8 @@ def table(files: Sequence[Mapping[str, Any]]) -> str:
         for name in one["rows"][0]:
             if name != "half":
                 where = f"skill {one['skill']}, {name}" if name == "reality" else f"{name}, T {one['temperature']:g}"
+                if name != "reality" and one.get("ends_above") is not None:
+                    where += f", ends above {one['ends_above']:g}"
                 columns[where] = {row["half"]: row[name] for row in one["rows"]}
     halves = sorted({half for column in columns.values() for half in column})
     counts = [min(score["n"] for score in column.values()) for column in columns.values()]
@@ -122,14 +86,19 @@ def main(args: Args) -> None:
         raise BadInput("--halves are at least 1, --dreams at least 2, --episodes 0 or at least 2")
     torch.set_num_threads(args.threads)
     players: dict[str, Callable[[int], NDArray[np.float64]]] = {}
-    env = Unseen(args.skill) if args.episodes else None
+    games, dreams = (range(begin := EVALUATION_SEEDS + args.seed, begin + n) for n in (args.episodes, args.dreams))
+    env = UnseenTakeCover(args.skill) if args.episodes else None
     if env is not None:
-        players["reality"] = lambda half: real(env, half, args)
+        players["reality"] = lambda half: lives(env, half, games)
     for name in args.worlds:
         world = worldsim.load(name)
         if (found := world.openings.shard.about.env_id) != ENV:
             raise BadInput(f"--worlds {name} is of {found}, expected one of {ENV}")
-        players[f"dream of {Path(name).name}"] = lambda half, world=world: dreamed(world, half, args)  # type: ignore[misc]
+        if args.ends_above is not None:
+            world = ending_above(world, args.ends_above)
+        players[f"dream of {Path(name).name}"] = lambda half, world=world: dreamed_lives(  # type: ignore[misc]
+            world, [half], dreams, MAX_STEPS, args.temperature
+        )[0]
     rows: list[dict[str, Any]] = []
     for half in args.halves:
         scores = [score(f"{half} steps to each side", place, play(half), args) for place, play in players.items()]
@@ -138,7 +107,7 @@ def main(args: Args) -> None:
     if env is not None:
         env.close()
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    about = {"skill": args.skill, "temperature": args.temperature, "seed": args.seed}
+    about = {"skill": args.skill, "temperature": args.temperature, "ends_above": args.ends_above, "seed": args.seed}
     written = {**about, "rows": rows}
     args.out.write_text(json.dumps(written, indent=1) + "\n", encoding="utf-8")
     print(f"{table([written])}\nwrote {args.out}")

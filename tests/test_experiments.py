@@ -108,7 +108,7 @@ def test_install_takes_the_agent_that_its_dream_scored_best(tmp_path: Path, monk
         (
             "takecover",
             "vizdoom",
-            "--world takecover-vm --temperatures 1.15 --steps 200 --untrained-steps 200 --ppo-steps 1",
+            "--world takecover-vm --calibrate 1 --temperatures 1.15 --steps 200 --untrained-steps 200 --ppo-steps 1",
             4,
         ),
         (

@@ -54,10 +54,11 @@ def test_the_table_by_hand() -> None:
     def row(what: str, seed: int, number: int, mean: float) -> dict[str, object]:
         return {"what": what, "seed": seed, "round": number, "frames": 20, "real": {"mean": mean, "low": None, "n": 4}}
 
-    rows = [row("rounds", 0, 1, 2.0), row("rounds", 1, 1, 4.0), row("control", 0, 1, 1.0)]
+    rows = [row("rounds", 0, 1, 2.0), row("rounds", 1, 1, 4.0), row("curious", 0, 1, 3.0), row("control", 0, 1, 1.0)]
     lines = script.markdown(rows).splitlines()
     assert lines[2] == "| round 1 | 20 | 2.00 | 4.00 | 3.00 | 1.41 | 4 |"
-    assert lines[3] == "| control | 20 | 1.00 |  | 1.00 |  | 4 |"
+    assert lines[3] == "| round 1, curious | 20 | 3.00 |  | 3.00 |  | 4 |"
+    assert lines[4] == "| control | 20 | 1.00 |  | 1.00 |  | 4 |"
 
 
 def test_all_of_it_in_small(tmp_path: Path) -> None:
@@ -72,10 +73,12 @@ def test_all_of_it_in_small(tmp_path: Path) -> None:
         ("random", 0),
         ("rounds", 1),
         ("rounds", 2),
+        ("curious", 1),
+        ("curious", 2),
         ("control", 1),
     ]
     assert all(row["real"]["n"] == 8 for row in rows)
     frames = {(row["what"], row["round"]): row["frames"] for row in rows}
     assert frames["rounds", 1] < frames["rounds", 2]
     assert abs(frames["rounds", 2] - frames["control", 1]) < 60  # an episode is at most 51 frames
-    assert (tmp_path / "table.md").read_text().count("\n") == 6
+    assert (tmp_path / "table.md").read_text().count("\n") == 8

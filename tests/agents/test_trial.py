@@ -10,12 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from worldsim.agents.agent import load_agent
 from worldsim.agents.evaluation import evaluate
 from worldsim.agents.linear import LinearConfig
 from worldsim.agents.reality import RealPlayer, score_in_reality
 from worldsim.agents.seat import Seat
 from worldsim.agents.transfer import folder_of, read
-from worldsim.agents.trial import RANDOM, Means, Trial, markdown, run, write
+from worldsim.agents.trial import RANDOM, Means, Trial, committee_of, markdown, run, together, write
 from worldsim.errors import BadInput
 
 CART = Seat("CartPole-v1", {"max_episode_steps": 60})
@@ -75,6 +76,28 @@ def test_a_gradient_method_is_a_row_too_and_plays_its_likeliest_actions(tmp_path
     assert row["real"]["sd"] == evaluated.sd
     assert (row["steps"], row["dream"], row["real"]["agent"]) == (64, None, folder.name)
     assert row["parameters"] > 2 * 4 * 128
+
+
+@pytest.mark.parametrize("algo", ["cma", "ppo"])
+def test_the_seeds_together_are_a_row_of_their_own(algo: str, tmp_path: Path) -> None:
+    settings = {
+        "cma": {"popsize": 4, "rollouts": 1, "evaluate_episodes": 2},
+        "ppo": {"n_steps": 16, "batch_size": 16, "n_epochs": 1, "policy_kwargs": {"net_arch": {"pi": [4], "vf": [4]}}},
+    }[algo]
+    trial = Trial("cart", CART, 64, settings, algo=algo, num_envs=None if algo == "cma" else 2)
+    run([trial], (0, 1), CART, tmp_path, Means(2))
+    rows = together(trial, (0, 1), CART, tmp_path, Means(3))
+    assert together(trial, (0, 1), CART, tmp_path, Means(3)) == rows  # once
+    row = rows[-1]
+    assert (row["trial"], row["seed"], row["real"]["n"]) == (committee_of(trial), 0, 3)
+    assert row["steps"] == sum(each["steps"] for each in rows[:2])
+    agent = load_agent(tmp_path / "agents" / folder_of(committee_of(trial), 0))
+    one = load_agent(tmp_path / "agents" / folder_of("cart", 0)).model
+    hidden = 0 if algo == "cma" else 4
+    assert agent.model.config.hidden == 2 * hidden
+    assert (one.config.hidden if algo == "cma" else one.policy.mlp_extractor.policy_net[0].out_features) == hidden
+    with pytest.raises(BadInput, match="with seeds"):
+        together(trial, (0,), CART, tmp_path, Means(3))
 
 
 def test_the_table() -> None:

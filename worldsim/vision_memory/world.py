@@ -40,7 +40,10 @@ class VisionMemoryConfig:
     mixtures: int = 5
     """K, Gaussians per dimension of z."""
     done: bool = False
-    """The published Doom M: a restart flag goes in, the logit of the end comes out; the dream ends where it is > 0."""
+    """The published Doom M: a restart flag goes in, the logit of the end comes out."""
+    ends_above: float = 0.0
+    """Such a dream ends where that logit is above this; published 0. Lower ones make a dream that is too kind deadlier
+    (`worldsim.agents.clock.as_deadly`)."""
     outcomes: int = 0
     """Entries of the outcome table; 0 has no outcome head, so that V and M are exactly the published ones."""
     reward: float = 0.0
@@ -56,7 +59,8 @@ class VisionMemoryWorld(nn.Module):
 
     The state is z, h and c. ``start`` and ``follow`` draw z from V's posterior; ``imagine`` draws it from M's mixture.
     The agent sees (z, h): h from before M has consumed the present z and action. Reward and ending come from one draw
-    of an `OutcomeHead` that reads (h', z'), or, in the published worlds, from a constant and from ``logit > 0``.
+    of an `OutcomeHead` that reads (h', z'), or, in the published worlds, from a constant and from
+    ``logit > ends_above``.
     Temperature acts on the mixture alone.
 
     `precision` may be set to "bf16-mixed": with 16 streams or more the multiplications are then done in bfloat16.
@@ -66,7 +70,7 @@ class VisionMemoryWorld(nn.Module):
         observation (B, Z + H), or (B, Z + H + H) as (z, c, h) with `VisionMemoryConfig.cell`.
 
     Differs from the paper: V sees the frame shrunk with averaging, the released code drops pixels and stretches the
-    contrast of each; the outcome head is ours; log-sigma is bounded.
+    contrast of each; the outcome head is ours; log-sigma is bounded; ``ends_above`` may be other than 0.
     """
 
     Config = VisionMemoryConfig
@@ -111,7 +115,7 @@ class VisionMemoryWorld(nn.Module):
         if self.outcome is not None:
             features = torch.cat([h, z], 1)
             return Imagined(following, *self.outcome.sample(features, uniforms(what[:, 0])))
-        ended = torch.zeros(batch, dtype=torch.bool, device=z.device) if done is None else done > 0
+        ended = torch.zeros(batch, dtype=torch.bool, device=z.device) if done is None else done > self.config.ends_above
         return Imagined(following, torch.full((batch,), self.config.reward, device=z.device), ended)
 
     def observe(self, state: State) -> Tensor:
