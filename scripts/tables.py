@@ -57,6 +57,8 @@ TRIALS = {
     "takecover-fourth": "takecover_fourth.jsonl",
     "takecover-fifth": "takecover_fifth.jsonl",
     "takecover-fresh": "takecover_fresh.jsonl",
+    "takecover-seventh": "takecover_seventh.jsonl",
+    "takecover-deadly": "takecover_deadly.jsonl",
     "carracing": "carracing_rows.jsonl",
     "carracing-fresh": "carracing_fresh.jsonl",
 }

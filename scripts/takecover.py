@@ -23,7 +23,7 @@ import tyro
 import worldsim
 from worldsim.agents.actor import actor_of
 from worldsim.agents.agent import load_agent
-from worldsim.agents.clock import as_deadly, mean_lives
+from worldsim.agents.clock import as_deadly, ending_above, mean_lives
 from worldsim.agents.cma import train_cma
 from worldsim.agents.progress import RecordBar
 from worldsim.agents.seat import Seat
@@ -111,7 +111,9 @@ class Args:
     """Rows of the reel (default: the preset's)."""
     calibrate: int = 0
     """Real games of each of three players by the clock, who do not look; the dream then ends as soon for them, at
-    temperature 1, by another threshold of M's endings (ours: `worldsim.agents.clock.as_deadly`); 0: as published."""
+    temperature 1, by another threshold of M's endings (ours: `worldsim.agents.clock.as_deadly`); 0: as it is."""
+    ends_above: float | None = None
+    """That threshold itself, a logit (published: 0)."""
     temperatures: tuple[float, ...] = (1.15, 0.1, 0.5, 1.0, 1.3)
     """Of the dreams that controllers evolve in; the first one also with an untrained M."""
     steps: int = 1_500_000_000
@@ -255,12 +257,15 @@ def learn(args: Args, made: Recording, folder: Path, before: str = "") -> None:
 
 
 def calibrated(args: Args, place: str) -> Path:
-    """The same world, as deadly as reality for players by the clock."""
+    """The same world with another threshold of its endings: the one asked for, or as deadly as reality is."""
     folder = args.out / f"{NAME}-as-deadly"
     if not (folder / "config.json").is_file():
-        seeds = range(_OWN, _OWN + args.calibrate)
-        real = mean_lives(partial(UnseenTakeCover, args.skill), HALVES, seeds, args.out / "lives.json")
-        made = as_deadly(worldsim.load(place), real, range(_OWN, _OWN + _DREAMS), MAX_STEPS)
+        if args.ends_above is not None:
+            made = ending_above(worldsim.load(place), args.ends_above)
+        else:
+            seeds = range(_OWN, _OWN + args.calibrate)
+            real = mean_lives(partial(UnseenTakeCover, args.skill), HALVES, seeds, args.out / "lives.json")
+            made = as_deadly(worldsim.load(place), real, range(_OWN, _OWN + _DREAMS), MAX_STEPS)
         made.name = folder.name
         made.save(folder)
     return folder
@@ -268,8 +273,10 @@ def calibrated(args: Args, place: str) -> Path:
 
 def check(args: Args) -> None:
     """Refuse what could only fail after hours."""
-    if args.calibrate < 0:
-        raise BadInput(f"--calibrate is at least 0, got {args.calibrate}")
+    if args.calibrate < 0 or (args.calibrate and args.ends_above is not None):
+        raise BadInput(
+            f"--calibrate is at least 0, got {args.calibrate}, and finds what --ends-above gives; one of them"
+        )
     if min(args.rounds, args.games, args.real_episodes) < 1 or not 0 <= args.noise <= 1:
         raise BadInput(
             "--rounds, --games and --real-episodes are at least 1, --noise 0 to 1, got "
@@ -296,7 +303,7 @@ def main(args: Args) -> None:
     check(args)
     which = "" if args.rounds == 1 else f" of world {args.rounds}"
     known, blank = args.world or str(world(args)), args.out / f"untrained-m{which.replace(' ', '-')}"
-    known = str(calibrated(args, known)) if args.calibrate else known
+    known = str(calibrated(args, known)) if args.calibrate or args.ends_above is not None else known
     untrained = args.untrained and args.steps > 0
     if untrained and not (blank / "config.json").is_file():
         without_memory(worldsim.load(known), blank)

@@ -114,7 +114,8 @@ def test_install_takes_the_agent_that_its_dream_scored_best(tmp_path: Path, monk
         (
             "carracing",
             "Box2D",
-            "--frames 1000 --rounds 2 --round-episodes 1 --dream-steps 100 --real-steps 1 --tune-steps 1 --horizon 20",
+            "--frames 1000 --rounds 2 --round-episodes 1 --dream-steps 100 --real-steps 1 --tune-steps 1 --horizon 20"
+            " --temperatures 1.3",
             8,
         ),
     ],
