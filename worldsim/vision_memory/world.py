@@ -41,9 +41,6 @@ class VisionMemoryConfig:
     """K, Gaussians per dimension of z."""
     done: bool = False
     """The published Doom M: a restart flag goes in, the logit of the end comes out."""
-    ends_above: float = 0.0
-    """Such a dream ends where that logit is above this; published 0. Lower ones make a dream that is too kind deadlier
-    (`worldsim.agents.clock.as_deadly`)."""
     outcomes: int = 0
     """Entries of the outcome table; 0 has no outcome head, so that V and M are exactly the published ones."""
     reward: float = 0.0
@@ -52,6 +49,9 @@ class VisionMemoryConfig:
     """Whether the agent also sees the LSTM's cell: (z, c, h), as in the published Doom controller."""
     next_action: bool = False
     """Whether M has learned to say what the player does next (`NextAction`)."""
+    ends_above: float = 0.0
+    """With `done`: the dream ends where that logit is above this; published 0. Lower ones make a dream that is too kind
+    deadlier (`worldsim.agents.clock.as_deadly`)."""
 
 
 class VisionMemoryWorld(nn.Module):
