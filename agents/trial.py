@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from worldsim.agents.agent import LINEAR, Agent, load_agent
+from worldsim.agents.agent import Agent, load_agent
 from worldsim.agents.cma import train_cma
 from worldsim.agents.committee import committee
 from worldsim.agents.evaluation import evaluate
+from worldsim.agents.linear import LinearController
 from worldsim.agents.reality import score_in_reality
 from worldsim.agents.seat import Seat, fingerprint
 from worldsim.agents.transfer import append, folder_of, read
@@ -82,14 +83,15 @@ def together(trial: Trial, seeds: Sequence[int], home: Seat, out: Path, means: M
     if is_there(path, name, seeds[0], asked):
         return read(path)
     agents = [load_agent(out / "agents" / folder_of(trial.name, seed)) for seed in seeds]
-    models = [agent.model if agent.algo in LINEAR else actor_of(agent.model) for agent in agents]
+    models = (agent.model for agent in agents)
+    one = committee([model if isinstance(model, LinearController) else actor_of(model) for model in models])
     about = {"learned_by": trial.algo, "seeds": list(seeds)}
     about |= {key: sum(agent.about[key] for agent in agents) for key in ("steps", "seconds")}
     folder = out / "agents" / folder_of(name, seeds[0])
-    Agent(committee(models), "linear", trial.seat, folder.name, about).save(folder)
+    Agent(one, "linear", trial.seat, folder.name, about).save(folder)
     agent = load_agent(folder)
     row: dict[str, Any] = {"trial": name, "seed": seeds[0], "published": "", "dream": None, **about}
-    row["parameters"] = agent.model.size
+    row["parameters"] = one.size
     if trial.seat.dreamed:
         row["dream"] = evaluate(agent, trial.seat, DREAMS, num_envs=DREAMS).to_json(episodes=False)
     row["real"] = _scored(agent, trial.seat.in_reality(home.env_id, home.env_kwargs), means, folder / REAL)
