@@ -273,10 +273,10 @@ def calibrated(args: Args, place: str) -> Path:
 
 def check(args: Args) -> None:
     """Refuse what could only fail after hours."""
-    if args.calibrate < 0 or (args.calibrate and args.ends_above is not None):
-        raise BadInput(
-            f"--calibrate is at least 0, got {args.calibrate}, and finds what --ends-above gives; one of them"
-        )
+    if args.calibrate < 0:
+        raise BadInput(f"--calibrate is at least 0, got {args.calibrate}")
+    if args.calibrate and args.ends_above is not None:
+        raise BadInput("--calibrate finds the threshold that --ends-above gives; give one of the two")
     if min(args.rounds, args.games, args.real_episodes) < 1 or not 0 <= args.noise <= 1:
         raise BadInput(
             "--rounds, --games and --real-episodes are at least 1, --noise 0 to 1, got "

@@ -46,6 +46,8 @@ def test_small_is_a_default_that_options_override(name: str, monkeypatch: pytest
         ({"start_from": "pacman-vm"}, "--start-from pacman-vm is of WorldSim/PacManFlag-v0, expected one of WorldSim/"),
         ({"world": "carracing-vm"}, "--world carracing-vm is of WorldSim/CarRacing-v0"),
         ({"steps": 0}, "one of them above"),
+        ({"calibrate": -1}, "--calibrate is at least 0, got -1"),
+        ({"calibrate": 3, "ends_above": -1.0}, "give one of the two"),
     ],
 )
 def test_what_could_only_fail_after_hours_is_refused(more: dict[str, Any], message: str) -> None:
