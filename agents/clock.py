@@ -17,6 +17,7 @@ from worldsim.checkpoint import World, new_model
 from worldsim.dream import Dream
 from worldsim.errors import BadInput
 from worldsim.vision_memory.world import VisionMemoryWorld
+from worldsim.whole_file import write_whole
 
 _WIDEST, _HALVINGS = 8.0, 7  # logits to either side of the published 0; a search to within 1/8
 
@@ -50,17 +51,14 @@ def mean_lives(
     names = {half: f"{half} steps, {len(seeds)} games from seed {seeds[0]} on" for half in halves}
     missing = [half for half in halves if names[half] not in known]
     if missing:
-        env = make()
-        with Bar("games by the clock", len(missing) * len(seeds), "games") as bar:
+        with make() as env, Bar("games by the clock", len(missing) * len(seeds), "games") as bar:
             for half in missing:
                 lived = []
                 for seed in seeds:
                     lived.append(lives(env, half, [seed])[0])
                     bar.advance(1)
                 known[names[half]] = float(np.mean(lived))
-                kept.parent.mkdir(parents=True, exist_ok=True)
-                kept.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
-        env.close()
+                write_whole(kept, json.dumps(known, indent=1) + "\n")
     return {half: known[name] for half, name in names.items()}
 
 

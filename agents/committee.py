@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from worldsim.agents.linear import LinearConfig, LinearController
+from worldsim.agents.linear import LinearController
 from worldsim.errors import BadInput
 
 
@@ -28,31 +28,14 @@ def committee(members: Sequence[LinearController]) -> LinearController:
         same = (other.observation_space, other.action_space) == (first.observation_space, first.action_space)
         if not same or other.config != first.config:
             raise BadInput(f"members of a committee are alike, got {first.config} and {other.config}")
-    layers = [member.layers(torch.from_numpy(member.parameters)[None]) for member in members]
-    *middle, last = (list(same) for same in zip(*layers, strict=True))  # a layer of every member each
-    parts: list[Tensor] = []
-    for layer in middle:  # at most one: the units of all, beside each other
-        parts += _flat(torch.cat([weight for weight, _ in layer], 1), _joined([bias for _, bias in layer], 1))
-    weights, biases = [weight for weight, _ in last], [bias for _, bias in last]
-    if middle:  # each member's units go on counting for it alone
-        parts += _flat(torch.cat(weights, 2) / len(members), _mean(biases))
-    else:
-        parts += _flat(torch.stack(weights).mean(0), _mean(biases))
-    config = LinearConfig(**{**vars(first.config), "hidden": first.config.hidden * len(members)})
-    parameters = torch.cat([part.flatten() for part in parts]).numpy()
-    return LinearController(first.observation_space, first.action_space, config, np.asarray(parameters))
-
-
-def _flat(weight: Tensor, bias: Tensor | None) -> list[Tensor]:
-    """As parameters lie: (inputs, outputs), then the bias."""
-    return [weight[0].T, *([] if bias is None else [bias])]
-
-
-def _joined(biases: Sequence[Tensor | None], axis: int) -> Tensor | None:
-    known = [bias for bias in biases if bias is not None]
-    return torch.cat(known, axis) if known else None
-
-
-def _mean(biases: Sequence[Tensor | None]) -> Tensor | None:
-    known = [bias for bias in biases if bias is not None]
-    return torch.stack(known).mean(0) if known else None
+    parameters = np.mean([member.parameters for member in members], axis=0)  # the mean of linear maps is their mean
+    config = first.config
+    if config.hidden:  # the units of all beside each other; each member's count for it alone
+        into, out = zip(*(member.layers(torch.from_numpy(member.parameters)[None]) for member in members), strict=True)
+        parts = [torch.cat([weight for weight, _ in into], 1)[0].T, *(bias for _, bias in into if bias is not None)]
+        parts.append(torch.cat([weight for weight, _ in out], 2)[0].T / len(members))
+        if config.bias:
+            parts.append(torch.stack([bias for _, bias in out if bias is not None]).mean(0))
+        parameters = torch.cat([part.flatten() for part in parts]).numpy()
+        config = replace(config, hidden=config.hidden * len(members))
+    return LinearController(first.observation_space, first.action_space, config, parameters)

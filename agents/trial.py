@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from worldsim.agents.actor import actor_of
 from worldsim.agents.agent import Agent, load_agent
 from worldsim.agents.cma import train_cma
 from worldsim.agents.committee import committee
@@ -75,8 +76,6 @@ def run(trials: Sequence[Trial], seeds: Sequence[int], home: Seat, out: Path, me
 
 def together(trial: Trial, seeds: Sequence[int], home: Seat, out: Path, means: Means) -> list[dict[str, Any]]:
     """Add the row of one agent whose outputs are the means of those that a trial's seeds have trained; all rows."""
-    from worldsim.agents.actor import actor_of
-
     assert trial.seat is not None
     name, path = committee_of(trial), out / "rows.jsonl"
     asked = asked_of(trial.seat, home, trial.steps) | {"seeds": list(seeds)}
@@ -89,12 +88,11 @@ def together(trial: Trial, seeds: Sequence[int], home: Seat, out: Path, means: M
     about |= {key: sum(agent.about[key] for agent in agents) for key in ("steps", "seconds")}
     folder = out / "agents" / folder_of(name, seeds[0])
     Agent(one, "linear", trial.seat, folder.name, about).save(folder)
-    agent = load_agent(folder)
     row: dict[str, Any] = {"trial": name, "seed": seeds[0], "published": "", "dream": None, **about}
     row["parameters"] = one.size
     if trial.seat.dreamed:
-        row["dream"] = evaluate(agent, trial.seat, DREAMS, num_envs=DREAMS).to_json(episodes=False)
-    row["real"] = _scored(agent, trial.seat.in_reality(home.env_id, home.env_kwargs), means, folder / REAL)
+        row["dream"] = evaluate(folder, trial.seat, DREAMS, num_envs=DREAMS).to_json(episodes=False)
+    row["real"] = _scored(load_agent(folder), trial.seat.in_reality(home.env_id, home.env_kwargs), means, folder / REAL)
     append(path, row | {"asked": asked})
     print(f"{name}: {row['real']['mean']:.1f} in reality", flush=True)
     return read(path)

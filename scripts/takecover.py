@@ -26,7 +26,7 @@ from worldsim.agents.agent import load_agent
 from worldsim.agents.clock import as_deadly, ending_above, mean_lives
 from worldsim.agents.cma import train_cma
 from worldsim.agents.progress import RecordBar
-from worldsim.agents.seat import Seat
+from worldsim.agents.seat import Seat, fingerprint
 from worldsim.agents.transfer import folder_of
 from worldsim.agents.trial import RANDOM, Means, Trial, committee_of, run, together, write
 from worldsim.bundled import bundled_folder
@@ -62,7 +62,7 @@ HOW = {"horizon": 2100, "render_fps": 35}
 """How a world of the game is played, also one that came by ``worldsim train``."""
 HALVES = (60, 110, 140)
 """Steps to each side of the players by whom a dream is calibrated."""
-_OWN, _DREAMS = 6_000_000, 64  # their first seed, of games and dreams, which no test and no recording uses; dreams each
+_OWN, _DREAMS = 6_000_000, 64  # their first seed, of games and dreams, which no test uses; dreams each
 _STRIDE = 1_000_000  # between recording seeds of one run's rounds
 SUMMARY = (
     "A dream of ViZDoom's take_cover (skill {skill}) by the VAE + MDN-RNN of World Models, and an agent that learned in"
@@ -258,13 +258,16 @@ def learn(args: Args, made: Recording, folder: Path, before: str = "") -> None:
 
 def calibrated(args: Args, place: str) -> Path:
     """The same world with another threshold of its endings: the one asked for, or as deadly as reality is."""
-    folder = args.out / f"{NAME}-as-deadly"
+    how = f"as-deadly-{args.calibrate}" if args.ends_above is None else f"ends-above-{args.ends_above:g}"
+    folder = args.out / f"{Path(place).name}-{fingerprint(place)[:8]}-skill-{args.skill}-{how}"
     if not (folder / "config.json").is_file():
         if args.ends_above is not None:
             made = ending_above(worldsim.load(place), args.ends_above)
         else:
             seeds = range(_OWN, _OWN + args.calibrate)
-            real = mean_lives(partial(UnseenTakeCover, args.skill), HALVES, seeds, args.out / "lives.json")
+            real = mean_lives(
+                partial(UnseenTakeCover, args.skill), HALVES, seeds, args.out / f"lives-skill-{args.skill}.json"
+            )
             made = as_deadly(worldsim.load(place), real, range(_OWN, _OWN + _DREAMS), MAX_STEPS)
         made.name = folder.name
         made.save(folder)

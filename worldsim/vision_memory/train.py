@@ -155,14 +155,14 @@ class TrainVisionMemory(TrainCommand):
         config = VisionMemoryConfig(
             recording.frame_shape,
             to_json(recording.action_space),
-            settings.latent,
-            settings.hidden,
-            settings.mixtures,
-            settings.done,
-            0 if table is None else len(table.reward),
-            settings.reward,
-            settings.cell,
-            settings.action_weight > 0,
+            latent=settings.latent,
+            hidden=settings.hidden,
+            mixtures=settings.mixtures,
+            done=settings.done,
+            outcomes=0 if table is None else len(table.reward),
+            reward=settings.reward,
+            cell=settings.cell,
+            next_action=settings.action_weight > 0,
         )
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
